@@ -1,0 +1,39 @@
+//! The numbers that decide, in one place.
+
+use std::time::Duration;
+
+/// Between two audits of a host.
+pub(super) const AUDIT: Duration = Duration::from_secs(10);
+/// From the start, or from the moment a host becomes known, to the first questions about it.
+pub(super) const FIRST_QUERY: Duration = Duration::from_secs(2);
+/// Until a question that the VIM did not answer is asked again.
+pub(super) const QUERY_AGAIN: Duration = Duration::from_secs(10);
+/// Least time between two requests for the inventory.
+pub(super) const INVENTORY: Duration = Duration::from_secs(5);
+/// Longest wait between requests for the inventory while no host is known.
+pub(super) const INVENTORY_WAIT_MAX: Duration = Duration::from_mins(1);
+/// How long after the guest's own time the agent answers a vote or notification for a host that
+/// does not.
+pub(super) const ANSWER_GRACE: Duration = Duration::from_millis(900);
+/// First wait after a delivery that failed; it doubles.
+pub(super) const RETRY_FIRST: Duration = Duration::from_secs(1);
+/// Longest wait after a delivery that failed.
+pub(super) const RETRY_MAX: Duration = Duration::from_secs(30);
+/// How often an event is sent that the VIM answers with an error of its own.
+pub(super) const REFUSED_MAX: u32 = 3;
+/// Events that wait for the VIM; beyond it the oldest status goes first.
+pub(super) const QUEUE_MAX: usize = 100_000;
+/// Instances that a server which is not known to be ours is told about: one more kills it.
+pub(super) const PEER_INSTANCES_MAX: usize = 100;
+/// Instances that are known at once; more are refused.
+pub(super) const INSTANCES_MAX: usize = 200_000;
+/// Votes and notifications of one instance that wait for an answer at once.
+pub(super) const REQUESTS_MAX: usize = 16;
+/// Repeated events that are recognised without a gap between them, for each host.
+pub(super) const SEEN_IDS_MAX: u32 = 1 << 16;
+/// Gaps between these; a server with ten thousand instances may lose them all at once.
+pub(super) const SEEN_RANGES_MAX: usize = 1 << 14;
+/// Rounds in which a server is asked again after something was deleted there.
+pub(super) const LINGER: u8 = 2;
+/// Longest time that a guest gets for an answer, in seconds: what our server allows.
+pub(super) const ANSWER_SECS_MAX: u32 = 3600;
