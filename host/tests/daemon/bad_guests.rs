@@ -157,7 +157,7 @@ fn every_bad_input_is_refused_or_dropped_and_the_guest_is_served_on() {
         }
     }
     healthy.beats(2);
-    assert_eq!(daemon.status().count("misses"), 0);
+    assert_eq!(daemon.status().count("losses"), 0);
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn the_flag_of_deployed_init_scripts_is_ignored() {
     let channel = place.channel(1);
     let guest = channel.accept().beat(500);
     guest.beats(2);
-    assert_eq!(daemon.status().count("heartbeating"), 1);
+    daemon.await_status(|status| status.count("heartbeating") == 1);
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn a_hang_up_without_a_log_file_does_nothing() {
     let channel = place.channel(1);
     let guest = channel.accept().beat(500);
     guest.beats(2);
-    assert_eq!(daemon.status().count("heartbeating"), 1);
+    daemon.await_status(|status| status.count("heartbeating") == 1);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn it_runs_without_root_on_a_directory_of_its_own() {
     daemon.agent.add(1);
     let _guest = channel.accept().beat(1000);
     daemon.agent.running(1);
-    assert_eq!(daemon.status().count("heartbeating"), 1);
+    daemon.await_status(|status| status.count("heartbeating") == 1);
 }
 
 #[test]
@@ -261,5 +261,5 @@ fn channels_beyond_the_limit_of_descriptors_wait_and_the_daemon_stays_whole() {
     let later = channels.split_off(100);
     channels.into_iter().for_each(crate::harness::Channel::remove);
     let _guests: Vec<_> = later.iter().map(|c| c.accept().beat(1000)).collect();
-    assert_eq!(daemon.status().count("heartbeating"), 20);
+    daemon.await_status(|status| status.count("heartbeating") == 20);
 }
