@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use daemon::Limiter;
 use protocol::datagram::{Command, Hostname};
 use protocol::vim::VimEvent;
 use protocol::{InstanceId, Random};
@@ -29,8 +30,8 @@ pub struct GuestAgent {
     pub(super) from_file: BTreeSet<InstanceId>,
     pub(super) asked_inventory: Option<Instant>,
     pub(super) inventory_wait: Duration,
-    notes: Notes,
-    warnings: Notes,
+    notes: Limiter,
+    warnings: Limiter,
     outputs: VecDeque<Output>,
 }
 
@@ -49,13 +50,7 @@ pub(super) enum Job {
     Retry,
 }
 
-/// Holds the log to 50 lines at once and 10 a second after that; warnings have lines of their own.
-struct Notes {
-    tokens: u32,
-    filled_at: Instant,
-    held_back: u32,
-}
-
+/// Lines that the log takes at once, and of warnings as many again; one more comes with each refill.
 const NOTES: u32 = 50;
 const NOTES_REFILL: Duration = Duration::from_millis(100);
 
@@ -104,8 +99,8 @@ impl GuestAgent {
             from_file: BTreeSet::new(),
             asked_inventory: None,
             inventory_wait: INVENTORY_WAIT_MAX,
-            notes: Notes::new(now),
-            warnings: Notes::new(now),
+            notes: Limiter::new(now, NOTES, NOTES_REFILL),
+            warnings: Limiter::new(now, NOTES, NOTES_REFILL),
             outputs: VecDeque::new(),
         };
         agent.start_inventory(now);
@@ -187,7 +182,8 @@ impl GuestAgent {
 
     pub(super) fn note(&mut self, now: Instant, about: Option<InstanceId>, note: Note) {
         let notes = if note.is_warning() { &mut self.warnings } else { &mut self.notes };
-        if let Some(held_back) = notes.allow(now) {
+        if notes.allow(now) {
+            let held_back = notes.take_refused();
             self.put(Output::Note { about, note, held_back });
         }
     }
@@ -248,28 +244,5 @@ impl GuestAgent {
         {
             instance.vim_knows = None;
         }
-    }
-}
-
-impl Notes {
-    fn new(now: Instant) -> Self {
-        Self { tokens: NOTES, filled_at: now, held_back: 0 }
-    }
-
-    /// How many were held back before this one; `None` if this one is held back too.
-    fn allow(&mut self, now: Instant) -> Option<u32> {
-        let gained =
-            now.saturating_duration_since(self.filled_at).as_millis() / NOTES_REFILL.as_millis();
-        let gained = u32::try_from(gained).unwrap_or(NOTES);
-        if gained > 0 {
-            self.tokens = self.tokens.saturating_add(gained).min(NOTES);
-            self.filled_at = now;
-        }
-        if self.tokens == 0 {
-            self.held_back = self.held_back.saturating_add(1);
-            return None;
-        }
-        self.tokens -= 1;
-        Some(std::mem::take(&mut self.held_back))
     }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context;
+use daemon::reachable_from;
 use protocol::datagram::{DATAGRAM_MAX, encode_maintenance_ready};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::Sender;
@@ -137,14 +138,4 @@ fn listen(
             }
         }
     });
-}
-
-/// An IPv6 socket reaches IPv4 addresses in their mapped form.
-fn reachable_from(socket: &UdpSocket, to: SocketAddr) -> SocketAddr {
-    match (socket.local_addr(), to) {
-        (Ok(SocketAddr::V6(_)), SocketAddr::V4(v4)) => {
-            SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
-        }
-        _ => to,
-    }
 }

@@ -17,7 +17,6 @@ mod deadlines;
 mod files;
 mod grid;
 mod instance;
-mod limiter;
 mod link;
 mod note;
 mod policy;

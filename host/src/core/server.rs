@@ -6,6 +6,7 @@ use std::ops::Bound;
 use std::path::Path;
 use std::time::Instant;
 
+use daemon::Limiter;
 use protocol::channel::{NotificationType, Word};
 use protocol::datagram::{Command, Event, EventId};
 use protocol::{InstanceId, Random};
@@ -15,7 +16,6 @@ use super::deadlines::Deadlines;
 use super::files::{ChannelFile, instance_of};
 use super::grid::Grid;
 use super::instance::{Instance, InstanceView};
-use super::limiter::Limiter;
 use super::link::Link;
 use super::note::Note;
 use super::policy::{INSTANCES_MAX, LATE, QUERY_PAUSE, QUERY_SLICE, RESCAN, RESCAN_SOON};

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use daemon::reachable_from;
 use protocol::datagram::{DATAGRAM_MAX, Event, EventId};
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
@@ -156,16 +157,6 @@ async fn send_to_name(
         result = result.or(sent.map(drop));
     }
     result
-}
-
-/// An IPv6 socket reaches IPv4 addresses in their mapped form.
-fn reachable_from(socket: &UdpSocket, to: SocketAddr) -> SocketAddr {
-    match (socket.local_addr(), to) {
-        (Ok(SocketAddr::V6(_)), SocketAddr::V4(v4)) => {
-            SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
-        }
-        _ => to,
-    }
 }
 
 /// The default address serves IPv4 and IPv6; a host without IPv6 gets IPv4 alone.

@@ -102,7 +102,7 @@ impl Reactor {
         self.core.next_deadline().into_iter().chain(self.watch_again).min().unwrap_or_else(far)
     }
 
-    /// Hands one thing in and carries out all that follows: the only way to the core.
+    /// Hands one thing in and carries out all that follows.
     fn hand_in(&mut self, input: Input<'_>) {
         self.core.handle(clock::now(), input);
         self.carry_out();
@@ -122,6 +122,7 @@ impl Reactor {
         Ok(())
     }
 
+    /// Takes every output until there is none: after every input, and nowhere else.
     fn carry_out(&mut self) {
         while let Some(output) = self.core.poll_output() {
             match output {

@@ -11,6 +11,7 @@ mod view;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use daemon::Limiter;
 use protocol::InstanceId;
 use protocol::channel::{CorrectiveAction, HostMessage, LineDecoder, Name};
 
@@ -19,7 +20,6 @@ pub use view::{InstanceState, InstanceView};
 use super::connection::{Attempts, ConnectError, Connection};
 use super::cycle::Heartbeat;
 use super::files::ChannelFile;
-use super::limiter::Limiter;
 use super::note::{Note, Stop};
 use super::policy::{INIT_WAIT, READ_BUDGET, READ_WINDOW};
 use super::request::{Request, Timeouts};

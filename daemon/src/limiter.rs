@@ -1,10 +1,11 @@
-//! How often something may happen: a bucket of tokens that fills with time.
+//! How often something may happen: a bucket of tokens that fills with time. Pure, so that cores use
+//! it too.
 
 use std::time::{Duration, Instant};
 
 /// `capacity` at once, then one each `refill`.
 #[derive(Debug)]
-pub(super) struct Limiter {
+pub struct Limiter {
     capacity: u32,
     refill: Duration,
     tokens: u32,
@@ -13,12 +14,13 @@ pub(super) struct Limiter {
 }
 
 impl Limiter {
-    pub(super) fn new(now: Instant, capacity: u32, refill: Duration) -> Self {
+    /// A full bucket.
+    pub fn new(now: Instant, capacity: u32, refill: Duration) -> Self {
         Self { capacity, refill, tokens: capacity, filled_at: now, refused: 0 }
     }
 
     /// Whether it may happen now.
-    pub(super) fn allow(&mut self, now: Instant) -> bool {
+    pub fn allow(&mut self, now: Instant) -> bool {
         self.fill(now);
         if self.tokens == 0 {
             self.refused = self.refused.saturating_add(1);
@@ -29,7 +31,7 @@ impl Limiter {
     }
 
     /// How often it was refused since this was last asked.
-    pub(super) fn take_refused(&mut self) -> u32 {
+    pub fn take_refused(&mut self) -> u32 {
         std::mem::take(&mut self.refused)
     }
 
