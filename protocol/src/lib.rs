@@ -3,9 +3,12 @@
 //! - [`channel`]: JSON lines between guestServer and the client in the guest
 //!   (docs/protocol.md, "Guest channel").
 //! - [`datagram`]: UDP between guestServer and guestAgent (docs/protocol.md, "Host-agent link").
+//! - [`application`]: frames between the client and programs in the guest
+//!   (docs/protocol.md, "Application API").
 //! - [`vim`]: REST between guestAgent and the VIM (docs/protocol.md, "VIM REST").
 //! - [`InstanceId`], [`Text`]: what they carry, kept within the limits that deployed peers survive.
 
+pub mod application;
 pub mod channel;
 pub mod datagram;
 mod id;
