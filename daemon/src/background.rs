@@ -9,6 +9,8 @@ use rustix::fs::Mode;
 use rustix::process::umask;
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
+use crate::notify;
+
 const READY: &[u8] = b"ready\n";
 /// What nobody but the owner of a new file may do: init systems may have no umask at all.
 const OTHERS_WRITE: Mode = Mode::WGRP.union(Mode::WOTH);
@@ -29,6 +31,8 @@ pub(crate) fn go() -> anyhow::Result<ExitCode> {
     let mut child = Command::new(program)
         .arg("--detached")
         .args(std::env::args_os().skip(1))
+        // The service manager, if one listens, knows the process that was called.
+        .env_remove(notify::SOCKET)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

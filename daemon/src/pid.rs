@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::status::replace;
+
 /// Holds the process id while it lives; removed when dropped.
 #[derive(Debug)]
 pub struct PidFile(Option<PathBuf>);
@@ -13,7 +15,7 @@ impl PidFile {
     /// Writes the file, over a stale one if there is any. Unless `needed`, a place without write
     /// permission only costs the file.
     pub fn write(path: &Path, needed: bool) -> anyhow::Result<Self> {
-        match fs::write(path, format!("{}\n", std::process::id())) {
+        match replace(path, &format!("{}\n", std::process::id())) {
             Ok(()) => Ok(Self(Some(path.to_owned()))),
             Err(error) if !needed => {
                 let path = path.display();

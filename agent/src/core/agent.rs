@@ -10,7 +10,7 @@ use protocol::vim::VimEvent;
 use protocol::{InstanceId, Random};
 
 use super::delivery::Delivery;
-use super::hosts::{HostKey, Hosts};
+use super::hosts::{Host, HostKey, Hosts};
 use super::instances::{Instance, Instances};
 use super::note::Note;
 use super::policy::INVENTORY_WAIT_MAX;
@@ -29,6 +29,8 @@ pub struct GuestAgent {
     pub(super) maintenance: Option<IpAddr>,
     pub(super) from_file: BTreeSet<InstanceId>,
     pub(super) asked_inventory: Option<Instant>,
+    /// When it is asked for next.
+    pub(super) inventory_at: Instant,
     pub(super) inventory_wait: Duration,
     notes: Limiter,
     warnings: Limiter,
@@ -40,6 +42,8 @@ pub struct GuestAgent {
 pub(super) enum Job {
     /// When a host is audited.
     Audit(HostKey),
+    /// When the server of a new host is asked what it knows.
+    Ask(HostKey),
     /// When the inventory is asked for while no host is known.
     Inventory,
     /// When the VIM is asked about a host.
@@ -98,6 +102,7 @@ impl GuestAgent {
             maintenance: None,
             from_file: BTreeSet::new(),
             asked_inventory: None,
+            inventory_at: now,
             inventory_wait: INVENTORY_WAIT_MAX,
             notes: Limiter::new(now, NOTES, NOTES_REFILL),
             warnings: Limiter::new(now, NOTES, NOTES_REFILL),
@@ -125,6 +130,7 @@ impl GuestAgent {
             self.jobs.remove(&(at, job));
             match job {
                 Job::Audit(host) => self.audit_due(now, at, host),
+                Job::Ask(host) => self.ask_what_it_knows(host),
                 Job::Inventory => self.inventory_due(now),
                 Job::Query(host) => self.query_due(host),
                 Job::Answer(id, number) => self.request_due(now, id, number),
@@ -154,6 +160,11 @@ impl GuestAgent {
         self.delivery.queue.len()
     }
 
+    /// How many hosts and instances are known, without looking at each.
+    pub fn known(&self) -> (usize, usize) {
+        (self.hosts.len(), self.instances.len())
+    }
+
     /// Every known host, in order of uuid.
     pub fn hosts(&self) -> impl Iterator<Item = HostView> {
         self.hosts.iter().map(|host| HostView {
@@ -168,12 +179,29 @@ impl GuestAgent {
 
     /// Every known instance, in order of uuid.
     pub fn instances(&self) -> impl Iterator<Item = InstanceView> {
-        self.instances.iter().map(|(id, instance)| InstanceView {
-            id: *id,
+        self.instances.iter().map(|(id, instance)| self.view(*id, instance))
+    }
+
+    /// One instance.
+    pub fn instance(&self, id: InstanceId) -> Option<InstanceView> {
+        self.instances.get(&id).map(|instance| self.view(id, instance))
+    }
+
+    fn view(&self, id: InstanceId, instance: &Instance) -> InstanceView {
+        InstanceView {
+            id,
             hostname: self.hostname_of(instance),
             reporting: instance.reporting,
             heartbeating: instance.heartbeating,
-        })
+        }
+    }
+
+    /// How many things are remembered, whatever they are: a measure of the memory in use.
+    pub fn entries(&self) -> usize {
+        let of_hosts: usize = self.hosts.iter().map(Host::entries).sum();
+        let requests: usize = self.instances.values().map(|i| i.requests.len()).sum();
+        let known = self.hosts.iter().count() + self.instances.len();
+        known + of_hosts + requests + self.jobs.len() + self.waiting() + self.outputs.len()
     }
 
     pub(super) fn put(&mut self, output: Output) {

@@ -13,13 +13,14 @@ use super::hosts::{Audit, Host, HostKey, Sync};
 use super::instances::Times;
 use super::note::Note;
 use super::placement::Tell;
-use super::policy::AUDIT;
+use super::policy::{AUDIT, FIRST_QUERY};
 
 impl GuestAgent {
-    /// Gives a new host its turn within the 10 s.
+    /// Gives a new host its turn within the 10 s, and a first one before the VIM is asked about it.
     pub(super) fn start_audit(&mut self, now: Instant, key: HostKey) {
-        let turn = AUDIT.mul_f64(f64::from((self.random)()) / f64::from(u32::MAX));
-        self.jobs.insert((now + turn, Job::Audit(key)));
+        let turn = f64::from((self.random)()) / f64::from(u32::MAX);
+        self.jobs.insert((now + AUDIT.mul_f64(turn), Job::Audit(key)));
+        self.jobs.insert((now + FIRST_QUERY.mul_f64(turn / 2.0), Job::Ask(key)));
     }
 
     /// Asks a host and sets the next turn; turns that were slept through are left out.
@@ -35,6 +36,9 @@ impl GuestAgent {
 
     fn audit_host(&mut self, now: Instant, key: HostKey) {
         self.judge_last_round(now, key);
+        if let Some(host) = self.hosts.get_mut(key) {
+            host.forget_gone();
+        }
         self.tell_unseen(now, key);
         let Some(host) = self.hosts.get_mut(key) else { return };
         host.audit.round = host.audit.round.wrapping_add(1);
@@ -43,6 +47,14 @@ impl GuestAgent {
         self.counters.audits += 1;
         self.tell_host(key);
         self.send(key, Command::QueryInstances);
+    }
+
+    /// A server may know instances since before this agent started, and must not be told of more than
+    /// it survives: so it is asked before the VIM's list is read.
+    pub(super) fn ask_what_it_knows(&mut self, key: HostKey) {
+        if self.hosts.get(key).is_some_and(|host| host.is_unheard() && host.sync == Sync::State) {
+            self.send(key, Command::QueryInstances);
+        }
     }
 
     fn judge_last_round(&mut self, now: Instant, key: HostKey) {
@@ -62,7 +74,7 @@ impl GuestAgent {
         let unseen: Vec<InstanceId> =
             host.instances.iter().copied().filter(|id| self.is_unseen(host, *id)).collect();
         for id in unseen {
-            if self.hosts.get(key).is_some_and(|host| host.told.contains(&id) || host.has_room()) {
+            if self.hosts.get(key).is_some_and(|host| host.has_room_for(id)) {
                 self.tell(now, id, Tell::Modify);
             }
         }
@@ -104,7 +116,7 @@ impl GuestAgent {
             return false;
         }
         if let Some(host) = self.hosts.get_mut(key) {
-            host.told.insert(id);
+            host.knows(id);
         }
         true
     }
@@ -113,7 +125,8 @@ impl GuestAgent {
     /// list for that host was read.
     fn stranger(&mut self, now: Instant, key: HostKey, id: InstanceId) {
         self.counters.strange_events += 1;
-        let Some(host) = self.hosts.get(key) else { return };
+        let Some(host) = self.hosts.get_mut(key) else { return };
+        host.knows_stranger(id);
         if host.sync != Sync::Done {
             return;
         }

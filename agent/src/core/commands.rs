@@ -67,7 +67,7 @@ impl GuestAgent {
     fn host(&mut self, now: Instant, uuid: InstanceId) -> Result<HostKey, RestError> {
         let key = self.hosts.by_uuid(uuid);
         if key.is_none() {
-            self.ask_inventory(now);
+            self.name_unknown_host(now);
         }
         key.ok_or(RestError::NOT_FOUND)
     }
@@ -75,7 +75,7 @@ impl GuestAgent {
     fn host_named(&mut self, now: Instant, hostname: &Hostname) -> Option<HostKey> {
         let key = self.hosts.by_name(hostname);
         if key.is_none() {
-            self.ask_inventory(now);
+            self.name_unknown_host(now);
         }
         key
     }

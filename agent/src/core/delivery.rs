@@ -10,7 +10,7 @@ use protocol::vim::{VimEvent, VimRequest};
 use super::agent::{GuestAgent, Job};
 use super::hosts::{HostKey, Sync};
 use super::note::Note;
-use super::policy::{REFUSED_MAX, RETRY_FIRST, RETRY_MAX};
+use super::policy::{ASIDE_MAX, REFUSED_FOR, RETRY_FIRST, RETRY_MAX};
 use super::questions::Questions;
 use super::queue::{Queue, Ticket, Waiting};
 use super::{Outcome, Output};
@@ -28,6 +28,12 @@ pub(super) struct Delivery {
     failures: u32,
     /// The VIM is left alone until then.
     blocked_until: Option<Instant>,
+    /// When it took something last.
+    worked_at: Option<Instant>,
+    /// Instances over whose events it failed, and until when they stand aside.
+    aside: BTreeSet<(Instant, InstanceId)>,
+    /// The last of them, if it has taken nothing since.
+    failed_over: Option<InstanceId>,
     /// The last request was a question: then it is the events' turn.
     asked_last: bool,
     /// The last event was an alarm or an answer: then it is a status's turn.
@@ -58,6 +64,7 @@ impl Delivery {
 impl GuestAgent {
     /// Starts the next request if there is none under way and the VIM takes any.
     pub(super) fn pump(&mut self, now: Instant) {
+        self.release_due(now);
         let delivery = &self.delivery;
         if delivery.under_way.is_some() || delivery.blocked_until.is_some_and(|until| until > now) {
             return;
@@ -103,6 +110,7 @@ impl GuestAgent {
         let Some(under_way) = self.delivery.under_way.take() else { return };
         match outcome {
             Outcome::NotSent | Outcome::Unknown => self.failed(now),
+            Outcome::Replied { status: 500.., .. } => {}
             Outcome::Replied { .. } | Outcome::Closed => self.worked(now),
         }
         match under_way {
@@ -112,15 +120,24 @@ impl GuestAgent {
     }
 
     fn failed(&mut self, now: Instant) {
-        let wait = (RETRY_FIRST * (1 << self.delivery.failures.min(5))).min(RETRY_MAX);
-        let wait = wait * (1000 - (self.random)() % 100) / 1000;
         self.counters.retries += 1;
+        self.leave_alone(now);
+    }
+
+    /// Longer each time that nothing worked in between.
+    fn leave_alone(&mut self, now: Instant) {
+        let wait = self.wait_after(self.delivery.failures);
         self.delivery.failures += 1;
         self.block(now, wait);
         if self.delivery.failures.is_power_of_two() {
             let waiting = self.waiting();
             self.note(now, None, Note::VimAway { retry_in: wait, waiting });
         }
+    }
+
+    fn wait_after(&mut self, failures: u32) -> Duration {
+        let wait = (RETRY_FIRST * (1 << failures.min(5))).min(RETRY_MAX);
+        wait * (1000 - (self.random)() % 100) / 1000
     }
 
     fn block(&mut self, now: Instant, wait: Duration) {
@@ -134,6 +151,8 @@ impl GuestAgent {
             self.note(now, None, Note::VimBack { waiting });
         }
         self.delivery.blocked_until = None;
+        self.delivery.worked_at = Some(now);
+        self.delivery.failed_over = None;
     }
 
     fn event_outcome(&mut self, now: Instant, ticket: Ticket, outcome: &Outcome) {
@@ -153,8 +172,8 @@ impl GuestAgent {
     fn uncertain(&mut self, ticket: Ticket) {
         self.counters.uncertain += 1;
         let Some(waiting) = self.delivery.queue.get_mut(ticket) else { return };
-        waiting.attempts += 1;
-        if waiting.attempts < 2 {
+        waiting.uncertain += 1;
+        if waiting.uncertain < 2 {
             return;
         }
         if matches!(waiting.event, VimEvent::Status { .. }) {
@@ -164,18 +183,50 @@ impl GuestAgent {
         }
     }
 
-    /// The VIM took the event and failed over it: that may pass, but not for ever.
+    /// The VIM answered with an error. One of its own (5xx) may pass: the event is sent again, like
+    /// to a VIM that is away, unless the VIM has failed over it for long while it took others.
     fn refused(&mut self, now: Instant, ticket: Ticket, status: u16) {
         let Some(waiting) = self.delivery.queue.get_mut(ticket) else { return };
-        waiting.attempts += 1;
-        if status >= 500 && waiting.attempts < REFUSED_MAX {
+        waiting.refused += 1;
+        let since = *waiting.refused_at.get_or_insert(now);
+        let (id, times) = (waiting.event.uuid(), waiting.refused);
+        let takes_others = self.delivery.worked_at.is_some_and(|at| at > since);
+        if status >= 500 && !(takes_others && now >= since + REFUSED_FOR) {
             self.counters.retries += 1;
-            return self.block(now, RETRY_FIRST);
+            return self.stand_aside(now, id, times);
         }
         self.counters.refused_events += 1;
         if let Some(Waiting { event, .. }) = self.delivery.queue.remove(ticket) {
-            self.note(now, Some(event.uuid()), Note::VimRefused(status));
+            self.note(now, Some(id), Note::VimRefused(status));
             self.vim_missed(&event);
         }
+    }
+
+    /// What the VIM fails over must not hold up the others, and what comes after it about the same
+    /// instance must not overtake it. If it fails over another instance next, it fails over all.
+    fn stand_aside(&mut self, now: Instant, id: InstanceId, times: u32) {
+        let wait = self.wait_after(times - 1).min(ASIDE_MAX);
+        self.delivery.queue.hold(id);
+        self.delivery.aside.insert((now + wait, id));
+        self.jobs.insert((now + wait, Job::Retry));
+        if self.delivery.failed_over.replace(id).is_some_and(|last| last != id) {
+            self.leave_alone(now);
+        }
+    }
+
+    fn release_due(&mut self, now: Instant) {
+        while let Some((_, id)) = self.delivery.aside.first().filter(|(at, _)| *at <= now).copied()
+        {
+            self.delivery.aside.pop_first();
+            self.delivery.queue.release(id);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Delivery {
+    /// How many instances do.
+    pub(super) fn standing_aside(&self) -> usize {
+        self.aside.len()
     }
 }

@@ -14,7 +14,7 @@ use super::hosts::{HostKey, Sync};
 use super::instances::{Instance, Request, Times};
 use super::note::Note;
 use super::placement::Tell;
-use super::policy::{ANSWER_GRACE, REQUESTS_MAX};
+use super::policy::{ANSWER_GRACE, LAST_LOOK, REQUESTS_MAX};
 
 impl GuestAgent {
     pub(super) fn host_datagram(&mut self, now: Instant, from: IpAddr, bytes: &[u8]) {
@@ -81,7 +81,8 @@ impl GuestAgent {
 
     /// A server that starts knows nothing of what it was told before.
     fn server_ready(&mut self, now: Instant, key: HostKey) {
-        let Some(host) = self.hosts.get(key) else { return };
+        let Some(host) = self.hosts.get_mut(key) else { return };
+        host.forget_all_gone();
         let hostname = host.hostname.clone();
         let all: Vec<InstanceId> = host.instances.iter().copied().collect();
         self.note(now, None, Note::ServerReady(hostname));
@@ -144,7 +145,7 @@ impl GuestAgent {
         let Some(instance) = self.instances.get_mut(&id) else { return 0 };
         let secs = instance.times.answer_secs(event, kind);
         let until = now + Duration::from_secs(secs.into()) + ANSWER_GRACE;
-        let request = Request { number, event, kind, until };
+        let request = Request { number, event, kind, until, is_over: false };
         instance.requests.push(request);
         let (host, oldest) = (instance.host, instance.requests[0].number);
         if instance.requests.len() > REQUESTS_MAX {
@@ -185,8 +186,17 @@ impl GuestAgent {
         self.answered(now, answer.uuid, request, answer.vote, reason);
     }
 
-    /// The host has not answered in the guest's time: silence counts as agreement.
+    /// The host has not answered in the guest's time: silence counts as agreement. What has come
+    /// meanwhile is handed in before that.
     pub(super) fn request_due(&mut self, now: Instant, id: InstanceId, number: u64) {
+        let instance = self.instances.get_mut(&id);
+        let Some(request) = instance.and_then(|i| i.request_mut(number)) else { return };
+        if !std::mem::replace(&mut request.is_over, true) {
+            request.until = now + LAST_LOOK;
+            let job = request.job(id);
+            self.jobs.insert(job);
+            return;
+        }
         self.answer_for_host(now, id, number, "no answer from the guest's host in time");
     }
 

@@ -1,13 +1,13 @@
 //! The hosts of the inventory, found by uuid, by name and by address.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Instant;
 
 use protocol::InstanceId;
 use protocol::datagram::{Host as Entry, Hostname};
 
-use super::policy::PEER_INSTANCES_MAX;
+use super::policy::{FORMER_HOSTS_MAX, PEER_INSTANCES_MAX, SILENT};
 use super::seen::Seen;
 
 /// Names a host within this agent; never used again for another one.
@@ -31,6 +31,9 @@ pub(super) struct Host {
     pub(super) instances: BTreeSet<InstanceId>,
     /// Those of them that its server was told about.
     pub(super) told: BTreeSet<InstanceId>,
+    /// Others that a server which is not ours may know, and the round in which it last did: they
+    /// count until it has answered a round without them.
+    gone: BTreeMap<InstanceId, u32>,
     /// Its server's events that were taken.
     pub(super) seen: Seen,
 }
@@ -80,6 +83,9 @@ pub(super) struct Hosts {
     by_uuid: BTreeMap<InstanceId, HostKey>,
     by_name: BTreeMap<Hostname, HostKey>,
     by_ip: BTreeMap<IpAddr, HostKey>,
+    /// What was taken from hosts that were deleted: when one is added again, its server may still
+    /// repeat it.
+    former: VecDeque<(InstanceId, Seen)>,
 }
 
 impl Host {
@@ -95,13 +101,64 @@ impl Host {
             audit: Audit::default(),
             instances: BTreeSet::new(),
             told: BTreeSet::new(),
+            gone: BTreeMap::new(),
             seen: Seen::default(),
         }
     }
 
-    /// Whether its server survives one more instance.
-    pub(super) fn has_room(&self) -> bool {
-        self.is_ours || self.told.len() < PEER_INSTANCES_MAX
+    /// Whether its server survives to be told of an instance.
+    pub(super) fn has_room_for(&self, id: InstanceId) -> bool {
+        self.is_ours
+            || self.told.contains(&id)
+            || self.gone.contains_key(&id)
+            || self.told.len() + self.gone.len() < PEER_INSTANCES_MAX
+    }
+
+    /// Its server is told of an instance, or speaks of one that lives there.
+    pub(super) fn knows(&mut self, id: InstanceId) {
+        self.gone.remove(&id);
+        self.told.insert(id);
+    }
+
+    /// Its server knows an instance that does not live there. More than it can know say nothing.
+    pub(super) fn knows_stranger(&mut self, id: InstanceId) {
+        let is_possible = self.told.len() + self.gone.len() < PEER_INSTANCES_MAX;
+        if !self.is_ours && (is_possible || self.gone.contains_key(&id)) {
+            self.gone.insert(id, self.audit.round);
+        }
+    }
+
+    /// An instance leaves it. The deletion may get lost.
+    pub(super) fn loses(&mut self, id: InstanceId) {
+        self.instances.remove(&id);
+        if self.told.remove(&id) {
+            self.knows_stranger(id);
+        }
+    }
+
+    /// A round is over; a server of which nothing is heard any more was started anew.
+    pub(super) fn forget_gone(&mut self) {
+        let round = self.audit.round;
+        if !self.audit.waiting {
+            self.gone.retain(|_, known_in| *known_in == round);
+        } else if self.audit.unanswered >= SILENT {
+            self.gone.clear();
+        }
+    }
+
+    /// Its server is another one, or was started anew.
+    pub(super) fn forget_all_gone(&mut self) {
+        self.gone.clear();
+    }
+
+    /// Whether nothing is known of what its server knows.
+    pub(super) fn is_unheard(&self) -> bool {
+        !self.is_ours && self.told.is_empty() && self.gone.is_empty()
+    }
+
+    /// How many things are remembered of instances on it.
+    pub(super) fn entries(&self) -> usize {
+        self.instances.len() + self.told.len() + self.gone.len()
     }
 
     /// Whether its server is to be asked what it knows.
@@ -138,7 +195,8 @@ impl Hosts {
         let Some(key) = known.copied() else {
             let key = self.next;
             self.next += 1;
-            self.all.insert(key, Host::new(entry));
+            let seen = self.take_former(entry.uuid);
+            self.all.insert(key, Host { seen, ..Host::new(entry) });
             self.index(key);
             return (key, Change::New);
         };
@@ -153,9 +211,18 @@ impl Hosts {
     }
 
     pub(super) fn remove(&mut self, key: HostKey) -> Option<Host> {
-        let host = self.all.remove(&key)?;
+        let mut host = self.all.remove(&key)?;
         self.unindex(key, host.uuid, &host.hostname, host.ip);
+        self.former.push_back((host.uuid, std::mem::take(&mut host.seen)));
+        if self.former.len() > FORMER_HOSTS_MAX {
+            self.former.pop_front();
+        }
         Some(host)
+    }
+
+    fn take_former(&mut self, uuid: InstanceId) -> Seen {
+        let index = self.former.iter().position(|(former, _)| *former == uuid);
+        index.and_then(|index| self.former.remove(index)).map(|(_, seen)| seen).unwrap_or_default()
     }
 
     pub(super) fn get(&self, key: HostKey) -> Option<&Host> {
@@ -185,6 +252,10 @@ impl Hosts {
 
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
     }
 
     fn index(&mut self, key: HostKey) {

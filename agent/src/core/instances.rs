@@ -45,6 +45,8 @@ pub(super) struct Request {
     pub(super) event: EventType,
     pub(super) kind: NotificationType,
     pub(super) until: Instant,
+    /// Its time is over but for a last look at what has come.
+    pub(super) is_over: bool,
 }
 
 /// All instances.
@@ -76,6 +78,11 @@ impl Instance {
         let oldest = || (event == EventType::Unknown && !self.requests.is_empty()).then_some(0);
         let index = exact.or_else(same_event).or_else(oldest)?;
         Some(self.requests.remove(index))
+    }
+
+    /// A request that is not answered yet.
+    pub(super) fn request_mut(&mut self, number: u64) -> Option<&mut Request> {
+        self.requests.iter_mut().find(|request| request.number == number)
     }
 
     /// A request that nobody answered in its time.

@@ -11,31 +11,55 @@ use super::Output;
 use super::agent::{GuestAgent, Job};
 use super::hosts::{Change, HostKey};
 use super::note::Note;
-use super::policy::{FIRST_QUERY, INVENTORY, INVENTORY_WAIT_MAX};
+use super::policy::{FIRST_QUERY, INVENTORY, INVENTORY_AGAIN_MAX, INVENTORY_WAIT_MAX};
 
 impl GuestAgent {
-    /// Asks at the start, and again after 5, 10, 20, ... 60 s while no host is known.
+    /// Asks at the start, and again after 5, 10, 20, ... 60 s while no host is known, later every 5
+    /// minutes.
     pub(super) fn start_inventory(&mut self, now: Instant) {
         self.inventory_wait = INVENTORY;
         // A file of hosts may come first; then nobody need be asked.
-        self.jobs.insert((now, Job::Inventory));
+        self.ask_inventory_at(now);
     }
 
     pub(super) fn inventory_due(&mut self, now: Instant) {
-        if !self.hosts.is_empty() {
+        if !self.from_file.is_empty() {
             return;
         }
+        if let Some(earliest) = self.too_soon_for_inventory(now) {
+            return self.ask_inventory_at(earliest);
+        }
+        let longest = if self.hosts.is_empty() { INVENTORY_WAIT_MAX } else { INVENTORY_AGAIN_MAX };
         self.ask_inventory(now);
-        self.jobs.insert((now + self.inventory_wait, Job::Inventory));
-        self.inventory_wait = (self.inventory_wait * 2).min(INVENTORY_WAIT_MAX);
+        self.ask_inventory_at(now + self.inventory_wait);
+        self.inventory_wait = (self.inventory_wait * 2).min(longest);
     }
 
-    /// The VIM named a host that is not known: maintenance may have forgotten to tell.
-    pub(super) fn ask_inventory(&mut self, now: Instant) {
-        let soon = |asked: Instant| now.saturating_duration_since(asked) < INVENTORY;
-        if self.asked_inventory.is_some_and(soon) {
-            return;
+    fn ask_inventory_at(&mut self, at: Instant) {
+        self.jobs.remove(&(self.inventory_at, Job::Inventory));
+        self.inventory_at = at;
+        self.jobs.insert((at, Job::Inventory));
+    }
+
+    /// The VIM named a host that is not known: maintenance may have forgotten to tell, or what was
+    /// asked a moment ago was lost.
+    pub(super) fn name_unknown_host(&mut self, now: Instant) {
+        match self.too_soon_for_inventory(now) {
+            Some(earliest) if self.from_file.is_empty() && earliest < self.inventory_at => {
+                self.ask_inventory_at(earliest);
+            }
+            Some(_) => {}
+            None => self.ask_inventory(now),
         }
+    }
+
+    /// When it may be asked for again, if that is not now.
+    fn too_soon_for_inventory(&self, now: Instant) -> Option<Instant> {
+        let earliest = self.asked_inventory? + INVENTORY;
+        (earliest > now).then_some(earliest)
+    }
+
+    fn ask_inventory(&mut self, now: Instant) {
         self.asked_inventory = Some(now);
         self.put(Output::AskInventory);
     }

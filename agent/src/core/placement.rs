@@ -73,8 +73,7 @@ impl GuestAgent {
     /// Deletes an instance on the server of the host that it leaves.
     fn leave_host(&mut self, key: HostKey, id: InstanceId) {
         if let Some(host) = self.hosts.get_mut(key) {
-            host.instances.remove(&id);
-            host.told.remove(&id);
+            host.loses(id);
         }
         self.delete_there(key, id);
     }
@@ -104,12 +103,12 @@ impl GuestAgent {
         let Some(instance) = self.instances.get(&id) else { return };
         let (key, reporting) = (instance.host, instance.reporting.into());
         let Some(host) = self.hosts.get_mut(key) else { return };
-        if !host.told.contains(&id) && !host.has_room() {
+        if !host.has_room_for(id) {
             let hostname = host.hostname.clone();
             self.counters.held_from_peers += 1;
             return self.note(now, Some(id), Note::HeldFromPeer(hostname));
         }
-        host.told.insert(id);
+        host.knows(id);
         self.send(
             key,
             match tell {
@@ -138,6 +137,7 @@ impl GuestAgent {
             return;
         };
         host.is_ours = is_ours;
+        host.forget_all_gone();
         if !is_ours {
             return host.told.clear();
         }

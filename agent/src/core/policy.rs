@@ -12,19 +12,32 @@ pub(super) const QUERY_AGAIN: Duration = Duration::from_secs(10);
 pub(super) const INVENTORY: Duration = Duration::from_secs(5);
 /// Longest wait between requests for the inventory while no host is known.
 pub(super) const INVENTORY_WAIT_MAX: Duration = Duration::from_mins(1);
+/// Longest wait between requests for the inventory once hosts are known: the answer to one may have
+/// been lost in part.
+pub(super) const INVENTORY_AGAIN_MAX: Duration = Duration::from_mins(5);
 /// How long after the guest's own time the agent answers a vote or notification for a host that
 /// does not.
-pub(super) const ANSWER_GRACE: Duration = Duration::from_millis(900);
+pub(super) const ANSWER_GRACE: Duration = Duration::from_millis(850);
+/// After that time, for what has come by then: a controller that was held up must not answer for a
+/// guest whose answer it has not read yet.
+pub(super) const LAST_LOOK: Duration = Duration::from_millis(50);
 /// First wait after a delivery that failed; it doubles.
 pub(super) const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// Longest wait after a delivery that failed.
 pub(super) const RETRY_MAX: Duration = Duration::from_secs(30);
-/// How often an event is sent that the VIM answers with an error of its own.
-pub(super) const REFUSED_MAX: u32 = 3;
+/// Longest time that an instance stands aside after the VIM failed over an event of it.
+pub(super) const ASIDE_MAX: Duration = Duration::from_secs(10);
+/// How long an event is sent that the VIM answers with an error of its own while it takes others.
+pub(super) const REFUSED_FOR: Duration = Duration::from_mins(10);
 /// Events that wait for the VIM; beyond it the oldest status goes first.
 pub(super) const QUEUE_MAX: usize = 100_000;
 /// Instances that a server which is not known to be ours is told about: one more kills it.
 pub(super) const PEER_INSTANCES_MAX: usize = 100;
+/// Rounds without an answer after which a server that is not ours is taken for one that was started
+/// anew and knows nothing.
+pub(super) const SILENT: u32 = 3;
+/// Deleted hosts of which is remembered what their servers have reported.
+pub(super) const FORMER_HOSTS_MAX: usize = 1000;
 /// Instances that are known at once; more are refused.
 pub(super) const INSTANCES_MAX: usize = 200_000;
 /// Votes and notifications of one instance that wait for an answer at once.

@@ -59,6 +59,7 @@ impl GuestAgent {
             self.jobs.remove(&(at, Job::Query(key)));
         }
         self.delivery.questions.push(key);
+        self.ask_what_it_knows(key);
     }
 
     /// What was answered so far does not hold any more, unless all was read.

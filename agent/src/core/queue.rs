@@ -2,10 +2,12 @@
 //!
 //! A newer status of an instance takes the place of an older one at the end of the queue. Alarms and
 //! answers keep their order, and do not wait behind the statuses of a hundred thousand other
-//! instances: the two kinds take turns. When the queue is full the oldest status is dropped, and only
+//! instances: the two kinds take turns. An instance can be held: all it has to tell waits, in its
+//! order, while the others go on. When the queue is full the oldest status is dropped, and only
 //! when there is none the oldest of the others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use protocol::InstanceId;
 use protocol::vim::VimEvent;
@@ -28,13 +30,23 @@ pub(super) struct Queue {
     status_order: BTreeSet<Ticket>,
     /// Every waiting event of each instance.
     of_instance: BTreeSet<(InstanceId, Ticket)>,
+    /// Instances whose events wait in any case.
+    held: BTreeSet<InstanceId>,
+    /// Of `urgent` and of `status_order`, those that are not held.
+    ready_urgent: BTreeSet<Ticket>,
+    ready_statuses: BTreeSet<Ticket>,
 }
 
-/// A waiting event and how often it was sent without a clear result.
+/// A waiting event and how it fared so far.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub(super) event: VimEvent,
-    pub(super) attempts: u32,
+    /// How often nobody could say whether it had arrived.
+    pub(super) uncertain: u32,
+    /// How often the VIM failed over it.
+    pub(super) refused: u32,
+    /// When it did so first.
+    pub(super) refused_at: Option<Instant>,
 }
 
 impl Queue {
@@ -46,13 +58,16 @@ impl Queue {
         }
         let ticket = self.next;
         self.next += 1;
-        self.events.insert(ticket, Waiting { event, attempts: 0 });
+        self.events.insert(ticket, Waiting { event, uncertain: 0, refused: 0, refused_at: None });
         self.of_instance.insert((id, ticket));
         if is_status {
             self.statuses.insert(id, ticket);
             self.status_order.insert(ticket);
         } else {
             self.urgent.insert(ticket);
+        }
+        if !self.held.contains(&id) {
+            self.make_ready(ticket);
         }
         (self.events.len() > QUEUE_MAX).then(|| self.drop_one()).flatten()
     }
@@ -66,13 +81,41 @@ impl Queue {
 
     /// The event that goes next. Of one instance it is always the oldest.
     pub(super) fn first(&self, is_turn_of_status: bool) -> Option<(Ticket, &Waiting)> {
-        let status = self.status_order.first().copied();
-        let urgent = self.urgent.first().copied();
+        let status = self.ready_statuses.first().copied();
+        let urgent = self.ready_urgent.first().copied();
         let has_turn = |status: &Ticket| {
             urgent.is_none() || (is_turn_of_status && self.oldest_like(*status) == Some(*status))
         };
         let ticket = status.filter(has_turn).or_else(|| self.oldest_like(urgent?))?;
         self.events.get(&ticket).map(|waiting| (ticket, waiting))
+    }
+
+    /// Whatever an instance has to tell waits until it is released.
+    pub(super) fn hold(&mut self, id: InstanceId) {
+        self.held.insert(id);
+        for ticket in self.tickets(id) {
+            self.ready_urgent.remove(&ticket);
+            self.ready_statuses.remove(&ticket);
+        }
+    }
+
+    /// Whatever it has to tell may go.
+    pub(super) fn release(&mut self, id: InstanceId) {
+        self.held.remove(&id);
+        for ticket in self.tickets(id) {
+            self.make_ready(ticket);
+        }
+    }
+
+    fn make_ready(&mut self, ticket: Ticket) {
+        let is_urgent = self.urgent.contains(&ticket);
+        let ready = if is_urgent { &mut self.ready_urgent } else { &mut self.ready_statuses };
+        ready.insert(ticket);
+    }
+
+    fn tickets(&self, id: InstanceId) -> Vec<Ticket> {
+        let range = (id, Ticket::MIN)..=(id, Ticket::MAX);
+        self.of_instance.range(range).map(|(_, ticket)| *ticket).collect()
     }
 
     /// The oldest event of the instance that an event is about.
@@ -81,7 +124,7 @@ impl Queue {
         self.of_instance.range((id, Ticket::MIN)..).next().map(|(_, oldest)| *oldest)
     }
 
-    /// One event, to count its attempts; `None` if it was superseded meanwhile.
+    /// One event, to count how it fares; `None` if it was superseded meanwhile.
     pub(super) fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Waiting> {
         self.events.get_mut(&ticket)
     }
@@ -91,6 +134,8 @@ impl Queue {
         let waiting = self.events.remove(&ticket)?;
         let id = waiting.event.uuid();
         self.of_instance.remove(&(id, ticket));
+        self.ready_urgent.remove(&ticket);
+        self.ready_statuses.remove(&ticket);
         if !self.urgent.remove(&ticket) {
             self.status_order.remove(&ticket);
             self.statuses.remove(&id);
@@ -100,11 +145,10 @@ impl Queue {
 
     /// Takes every event of an instance out: it was deleted.
     pub(super) fn forget(&mut self, id: InstanceId) {
-        let range = (id, Ticket::MIN)..=(id, Ticket::MAX);
-        let tickets: Vec<Ticket> = self.of_instance.range(range).map(|(_, t)| *t).collect();
-        for ticket in tickets {
+        for ticket in self.tickets(id) {
             self.remove(ticket);
         }
+        self.held.remove(&id);
     }
 
     /// How many wait.
@@ -132,6 +176,10 @@ impl Queue {
         assert_eq!(statuses, self.status_order);
         assert_eq!(self.events.len(), statuses.len() + self.urgent.len());
         assert!(self.urgent.is_disjoint(&statuses));
+        let is_ready = |ticket: &&Ticket| !self.held.contains(&self.events[*ticket].event.uuid());
+        let ready = |all: &BTreeSet<Ticket>| all.iter().filter(is_ready).copied().collect();
+        assert_eq!(self.ready_urgent, ready(&self.urgent));
+        assert_eq!(self.ready_statuses, ready(&statuses));
         assert_eq!(statuses, self.statuses.values().copied().collect());
         assert_eq!(statuses.len(), self.statuses.len(), "two statuses of one instance");
     }

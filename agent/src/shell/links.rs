@@ -62,12 +62,9 @@ impl Links {
         self.not_sent
     }
 
-    /// Sends a command to the server at `to`, from the first address of the same family.
+    /// Sends a command to the server at `to`, from the first address that reaches it.
     pub(super) fn send(&mut self, to: IpAddr, datagram: &[u8]) {
-        let fits = |socket: &&Arc<UdpSocket>| {
-            socket.local_addr().is_ok_and(|local| local.is_ipv6() || to.is_ipv4())
-        };
-        let sent = self.hosts.iter().find(fits).map(|socket| {
+        let sent = self.hosts.iter().find(|socket| reaches(socket, to)).map(|socket| {
             let to = reachable_from(socket, SocketAddr::new(to, self.server_port));
             socket.try_send_to(datagram, to)
         });
@@ -85,8 +82,7 @@ impl Links {
                 Ok(addresses) => {
                     let mut datagram = Vec::new();
                     encode_maintenance_ready(&mut datagram);
-                    let local_is_v4 = socket.local_addr().is_ok_and(|local| local.is_ipv4());
-                    for to in addresses.filter(|to| to.is_ipv4() || !local_is_v4).take(1) {
+                    for to in addresses.filter(|to| reaches(&socket, to.ip())).take(1) {
                         // In this order, so that the answer comes from an address that is known.
                         let _ = received.send(Received::MaintenanceIsAt(to.ip())).await;
                         let to = reachable_from(&socket, to);
@@ -105,13 +101,16 @@ impl Links {
     }
 }
 
+/// Whether a socket can send there: an address of its own family, or any if it listens on `::`.
+fn reaches(socket: &UdpSocket, to: IpAddr) -> bool {
+    let to = to.to_canonical();
+    socket.local_addr().is_ok_and(|local| {
+        local.is_ipv4() == to.is_ipv4() || (local.is_ipv6() && local.ip().is_unspecified())
+    })
+}
+
 fn bind(address: SocketAddr, purpose: &str, flag: &str) -> anyhow::Result<Arc<UdpSocket>> {
-    let open = || {
-        let socket = std::net::UdpSocket::bind(address)?;
-        socket.set_nonblocking(true)?;
-        UdpSocket::from_std(socket)
-    };
-    let socket = open().with_context(|| {
+    let socket = daemon::bind(address).with_context(|| {
         format!(
             "cannot listen on {address} (UDP) for {purpose}; does another guestAgent run? ({flag})"
         )

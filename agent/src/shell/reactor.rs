@@ -1,30 +1,34 @@
 //! The loop: wait, hand in what happened, carry out what is wanted.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use daemon::{Background, PidFile, Signals, clock, log, random};
+use daemon::{Background, Notifier, PidFile, Signals, clock, log, random};
 use protocol::datagram::Command;
 use protocol::vim::VimRequest;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::sleep_until;
 
 use super::links::{Links, Received};
-use super::receiver::{self, Asked};
-use super::status;
+use super::receiver::{self, Asked, Refusals};
+use super::status::{self, Summary};
 use super::transmitter::{self, Transmitter};
 use crate::config::{Config, read_hosts};
 use crate::core::{GuestAgent, Input, Outcome, Output};
 
 /// Datagrams that wait for the loop; more wait in the sockets.
 const RECEIVED_MAX: usize = 1024;
+/// Datagrams that are handed in before something else has its turn.
+const RECEIVED_AT_ONCE: usize = 64;
 /// Commands of the VIM that wait for the loop; as many as there may be connections.
 const COMMANDS_MAX: usize = 64;
 
 struct Reactor {
     core: GuestAgent,
     links: Links,
+    refusals: Arc<Refusals>,
     transmitter: Transmitter,
     outcomes: Sender<Outcome>,
     source: String,
@@ -50,19 +54,26 @@ pub(super) async fn run(config: Config, background: Background) -> anyhow::Resul
     let links = Links::open(&config, &received_in)?;
     let mut reactor = Reactor::new(&config, links, outcomes_in)?;
     reactor.read_hosts()?;
-    tokio::spawn(receiver::serve(listener, commands_in, receiver::Limits::default()));
+    let refusals = Arc::clone(&reactor.refusals);
+    tokio::spawn(receiver::serve(listener, commands_in, receiver::Limits::default(), refusals));
     let _pid_file = PidFile::write(&config.common.pid_file, config.common.pid_file_needed)?;
     background.ready()?;
+    let mut notifier = Notifier::from_environment(clock::now());
+    notifier.ready();
     let sleep = sleep_until(clock::now().into());
     tokio::pin!(sleep);
+    let mut batch = Vec::with_capacity(RECEIVED_AT_ONCE);
     loop {
         reactor.carry_out();
-        let wake = reactor.next_wake().into();
+        notifier.turned(clock::now, || Summary::of(&reactor.core));
+        let wake = reactor.next_wake(notifier.next_wake()).into();
         if sleep.deadline() != wake {
             sleep.as_mut().reset(wake);
         }
         tokio::select! {
-            Some(datagram) = received.recv() => reactor.receive(&datagram),
+            1.. = received.recv_many(&mut batch, RECEIVED_AT_ONCE) => {
+                batch.drain(..).for_each(|datagram| reactor.receive(&datagram));
+            }
             Some(asked) = commands.recv() => reactor.obey(asked),
             Some(outcome) = outcomes.recv() => reactor.hand_in(Input::Vim(outcome)),
             () = &mut sleep => reactor.core.handle_deadline(clock::now()),
@@ -73,6 +84,7 @@ pub(super) async fn run(config: Config, background: Background) -> anyhow::Resul
             },
         }
     }
+    notifier.stopping();
     tracing::info!("ended by a signal");
     Ok(())
 }
@@ -84,6 +96,7 @@ impl Reactor {
         Ok(Self {
             core: GuestAgent::new(started, random::system()),
             links,
+            refusals: Arc::default(),
             transmitter: Transmitter::new(&base, transmitter::Limits::default())?,
             outcomes,
             source: config.source.clone(),
@@ -94,9 +107,9 @@ impl Reactor {
         })
     }
 
-    fn next_wake(&self) -> Instant {
+    fn next_wake(&self, notifier: Option<Instant>) -> Instant {
         let far = || clock::now() + Duration::from_hours(1);
-        self.core.next_deadline().unwrap_or_else(far)
+        self.core.next_deadline().into_iter().chain(notifier).min().unwrap_or_else(far)
     }
 
     fn hand_in(&mut self, input: Input<'_>) {
@@ -168,7 +181,7 @@ impl Reactor {
 
     fn write_status(&mut self) {
         let uptime = clock::now() - self.started;
-        let text = status::text(&self.core, uptime, self.links.not_sent());
+        let text = status::text(&self.core, uptime, self.links.not_sent(), &self.refusals);
         daemon::status::write(&self.status_file, &text);
     }
 }

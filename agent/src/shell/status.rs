@@ -1,12 +1,40 @@
 //! The status file: `ok`, then the counts, then a line a host and an instance.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
+use super::receiver::Refusals;
 use crate::core::GuestAgent;
 
+/// How much there is, for the service manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Summary {
+    hosts: usize,
+    instances: usize,
+    waiting: usize,
+}
+
+impl Summary {
+    pub(super) fn of(agent: &GuestAgent) -> Self {
+        let (hosts, instances) = agent.known();
+        Self { hosts, instances, waiting: agent.waiting() }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { hosts, instances, waiting } = self;
+        write!(f, "{instances} instances on {hosts} hosts, {waiting} events wait for the VIM")
+    }
+}
+
 /// The text of the status file.
-pub(super) fn text(agent: &GuestAgent, uptime: Duration, not_sent: u64) -> String {
+pub(super) fn text(
+    agent: &GuestAgent,
+    uptime: Duration,
+    not_sent: u64,
+    refusals: &Refusals,
+) -> String {
     let mut text = String::from("ok\n");
     let mut count = |name: &str, value: u64| writeln!(text, "{name} {value}").unwrap_or(());
     let beating = agent.instances().filter(|instance| instance.heartbeating).count();
@@ -19,6 +47,14 @@ pub(super) fn text(agent: &GuestAgent, uptime: Duration, not_sent: u64) -> Strin
         count(name, value);
     }
     count("datagrams_not_sent", not_sent);
+    for (name, value) in refusals.named() {
+        count(name, value);
+    }
+    list(&mut text, agent);
+    text
+}
+
+fn list(text: &mut String, agent: &GuestAgent) {
     for host in agent.hosts() {
         let _ = writeln!(
             text,
@@ -41,7 +77,6 @@ pub(super) fn text(agent: &GuestAgent, uptime: Duration, not_sent: u64) -> Strin
             switch(instance.heartbeating)
         );
     }
-    text
 }
 
 fn switch(on: bool) -> &'static str {

@@ -1,14 +1,16 @@
 //! Clients that are slow, many or both, and a core that is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use guest_agent::shell::receiver::Limits;
+use guest_agent::shell::receiver::{Limits, Refusals};
 use protocol::vim::CommandReply;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::receiver::{
-    HOST, INSTANCE, ask, next, read_all, read_reply, request, start, start_agent,
+    HOST, INSTANCE, ask, count, exchange, next, read_all, read_reply, request, start, start_agent,
+    start_counting,
 };
 
 /// Long enough for a request on a busy machine, short enough to wait for.
@@ -22,7 +24,14 @@ fn query() -> Vec<u8> {
 
 /// No limit but those that a test sets.
 fn unlimited() -> Limits {
-    Limits { connections: 64, receive: NEVER, answer: NEVER, whole: NEVER, linger: NEVER }
+    Limits {
+        connections: 64,
+        fair: NEVER,
+        receive: NEVER,
+        answer: NEVER,
+        whole: NEVER,
+        linger: NEVER,
+    }
 }
 
 fn raise_descriptor_limit() {
@@ -165,11 +174,13 @@ async fn a_thousand_clients_are_all_served() {
     }
 }
 
+/// Nobody is cut off for being slow here: those who came first give way.
 #[tokio::test]
 async fn behind_a_thousand_clients_that_say_nothing_the_vim_has_its_turn() {
     raise_descriptor_limit();
-    let limits = Limits { receive: Duration::from_millis(100), ..Limits::default() };
-    let (agent, mut asked) = start(limits);
+    let limits = Limits { fair: Duration::from_millis(10), ..unlimited() };
+    let refusals = Arc::<Refusals>::default();
+    let (agent, mut asked) = start_counting(limits, Arc::clone(&refusals));
     let mut idle = Vec::new();
     for _ in 0..1000 {
         idle.push(TcpStream::connect(agent).await.unwrap());
@@ -178,7 +189,58 @@ async fn behind_a_thousand_clients_that_say_nothing_the_vim_has_its_turn() {
     let client = tokio::spawn(async move { ask(agent, "GET", &path, None).await });
     next(&mut asked).await.reply.send(Ok(CommandReply::Pass)).unwrap();
     assert_eq!(client.await.unwrap().0, 200);
-    for mut stream in idle {
-        assert_eq!(read_all(&mut stream).await, b"");
+    let gave_way = idle.len() - limits.connections;
+    for stream in &mut idle[..gave_way] {
+        assert_eq!(read_all(stream).await, b"");
     }
+    assert!(count(&refusals, "connections_gave_way") >= u64::try_from(gave_way).unwrap());
+}
+
+#[tokio::test]
+async fn half_a_request_gives_way_too() {
+    let limits = Limits { connections: 1, fair: SHORT, ..unlimited() };
+    let (agent, mut asked) = start(limits);
+    let path = format!("/v1/instances/{INSTANCE}/vote");
+    let head = format!("POST {path} HTTP/1.1\r\nContent-Length: 10\r\n\r\n{{");
+    let mut half = TcpStream::connect(agent).await.unwrap();
+    half.write_all(head.as_bytes()).await.unwrap();
+    let client = tokio::spawn(async move { exchange(agent, &query()).await.status });
+    next(&mut asked).await.reply.send(Ok(CommandReply::Pass)).unwrap();
+    assert_eq!(client.await.unwrap(), 200);
+    assert_eq!(read_all(&mut half).await, b"");
+}
+
+#[tokio::test]
+async fn who_was_answered_and_does_not_close_gives_way() {
+    let limits = Limits { connections: 1, fair: SHORT, ..unlimited() };
+    let (agent, mut asked) = start(limits);
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(agent).await.unwrap();
+        stream.write_all(&query()).await.unwrap();
+        next(&mut asked).await.reply.send(Ok(CommandReply::Pass)).unwrap();
+        assert_eq!(read_reply(&mut stream).await.status, 200);
+        streams.push(stream);
+    }
+}
+
+#[tokio::test]
+async fn who_is_being_obeyed_does_not_give_way() {
+    let limits = Limits { connections: 1, fair: Duration::ZERO, ..unlimited() };
+    let refusals = Arc::<Refusals>::default();
+    let (agent, mut asked) = start_counting(limits, Arc::clone(&refusals));
+    let first = tokio::spawn(async move { exchange(agent, &query()).await.status });
+    let command = next(&mut asked).await;
+    let second = tokio::spawn(async move { exchange(agent, &query()).await.status });
+    while count(&refusals, "connections_waited") == 0 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(asked.try_recv().is_err(), "the second one's turn has not come");
+    command.reply.send(Ok(CommandReply::Pass)).unwrap();
+    assert_eq!(first.await.unwrap(), 200);
+    next(&mut asked).await.reply.send(Ok(CommandReply::Pass)).unwrap();
+    assert_eq!(second.await.unwrap(), 200);
 }

@@ -10,4 +10,5 @@ mod golden;
 mod limits;
 mod openapi;
 mod receiver;
+mod refusals;
 mod vim;

@@ -3,14 +3,22 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use guest_agent::shell::receiver::Limits;
 use protocol::channel::EventType;
 use protocol::vim::{Reason, VimCommand, allowed_methods};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::golden;
-use crate::receiver::{HOST, INSTANCE, NO_HOST, exchange, request, start_agent};
+use crate::receiver::{
+    HOST, INSTANCE, NO_HOST, Reply, exchange, read_reply, request, start, start_agent,
+    start_agent_counting,
+};
 
 const METHODS: [&str; 7] = ["get", "put", "post", "patch", "delete", "head", "options"];
 
@@ -185,29 +193,79 @@ fn the_words_of_the_file_are_the_words_of_the_protocol() {
     assert_eq!(in_file("Reason"), Reason::ALL.iter().map(ToString::to_string).collect());
 }
 
-/// Each operation is done in every way that its path allows, on a real agent: the statuses are those
-/// of the file, no more and no fewer, and the bodies are as it says.
+/// Each operation is done in every way that its path allows, and in those that fail anywhere, on a
+/// real agent: the statuses are those of the file, no more and no fewer, and the bodies are as it
+/// says.
 #[tokio::test]
 async fn every_status_and_every_reply_of_the_file_is_the_agents() {
     let document = document();
     for (template, method, operation) in operations(&document) {
-        let mut statuses = BTreeSet::new();
+        let mut replies = failures(&method, &example_path(&template)).await;
         for (path, body) in attempts(&template, operation) {
             let bytes = request(&method, &path, body.as_deref());
-            let reply = exchange(start_agent(), &bytes).await;
+            replies.push(exchange(start_agent(), &bytes).await);
+        }
+        let mut statuses = BTreeSet::new();
+        for reply in replies {
             let status = reply.status.to_string();
             let entry = operation["responses"].get(&status).expect("a status of the file");
-            let schema = resolve(&document, entry).pointer("/content/application~1json/schema");
-            assert_eq!(schema.is_none(), reply.body.is_empty(), "{method} {path}");
-            if let Some(schema) = schema {
-                let body = serde_json::from_str(&reply.body).unwrap();
-                assert_eq!(complaint(&document, schema, &body), None, "{method} {path}");
-            }
+            assert_is(&document, entry, &reply, &format!("{method} {template}"));
             statuses.insert(status);
         }
         let in_file = operation["responses"].as_object().unwrap().keys().cloned().collect();
         assert_eq!(statuses, in_file, "{method} {template}");
     }
+}
+
+#[tokio::test]
+async fn any_other_method_of_a_path_is_answered_as_the_file_says() {
+    let document = document();
+    let agent = start_agent();
+    for (template, item) in document["paths"].as_object().unwrap() {
+        let path = example_path(template);
+        let reply = exchange(agent, &request("BREW", &path, Some("{}"))).await;
+        assert_eq!(reply.status, 405, "{template}");
+        assert_eq!(reply.header("allow"), Some(allowed_methods(&path).join(", ").as_str()));
+        assert_is(&document, &item["x-any-other-method"], &reply, template);
+    }
+}
+
+/// Whether the body of a reply is what the file says.
+fn assert_is(document: &Value, entry: &Value, reply: &Reply, what: &str) {
+    let schema = resolve(document, entry).pointer("/content/application~1json/schema");
+    assert_eq!(schema.is_none(), reply.body.is_empty(), "{what}");
+    if let Some(schema) = schema {
+        let body = serde_json::from_str(&reply.body).unwrap();
+        assert_eq!(complaint(document, schema, &body), None, "{what}");
+    }
+}
+
+/// What comes of a stranger, a body that is too long, too slow or half, and an agent that is ending.
+async fn failures(method: &str, path: &str) -> Vec<Reply> {
+    let with = |headers: &str| format!("{method} {path} HTTP/1.1\r\n{headers}\r\n").into_bytes();
+    let hasty = Limits { receive: Duration::from_millis(300), ..Limits::default() };
+    let half = start_agent_counting(hasty, Arc::default());
+    let (ending, asked) = start(Limits::default());
+    drop(asked);
+    let good = request(method, path, example_body(method, path).as_deref());
+    let mut broken_off = TcpStream::connect(start_agent()).await.unwrap();
+    broken_off.write_all(&with("Content-Length: 9\r\n")).await.unwrap();
+    broken_off.shutdown().await.unwrap();
+    vec![
+        exchange(start_agent(), &with("User-Agent: curl/8.5.0\r\n")).await,
+        exchange(start_agent(), &with("Content-Length: 65537\r\n")).await,
+        exchange(half, &with("Content-Length: 9\r\n")).await,
+        exchange(ending, &good).await,
+        read_reply(&mut broken_off).await,
+    ]
+}
+
+/// That of the file.
+fn example_body(method: &str, path: &str) -> Option<String> {
+    let (document, template) = (document(), template_of(path));
+    let pointer = "/requestBody/content/application~1json/example";
+    let operation = &document["paths"][&template][method.to_lowercase()];
+    operation.pointer(pointer).map(ToString::to_string)
 }
 
 /// Paths of what is known, unknown and no uuid; bodies that are right, missing, wrong and about an

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use guest_agent::core::{GuestAgent, Input};
-use guest_agent::shell::receiver::{Asked, Limits, listen, serve};
+use guest_agent::shell::receiver::{Asked, Limits, Refusals, listen, serve};
 use protocol::InstanceId;
 use protocol::channel::CorrectiveAction;
 use protocol::datagram::{Event, Host, Hostname, InstanceInfo, Switch};
@@ -27,16 +28,34 @@ pub(crate) const NO_INSTANCE: &str = "3e7a3d5e-0f2c-4b7a-9a55-000000000000";
 
 /// A receiver whose commands go to the test.
 pub(crate) fn start(limits: Limits) -> (SocketAddr, mpsc::Receiver<Asked>) {
+    start_counting(limits, Arc::default())
+}
+
+/// The same, where what it refuses is counted.
+pub(crate) fn start_counting(
+    limits: Limits,
+    refusals: Arc<Refusals>,
+) -> (SocketAddr, mpsc::Receiver<Asked>) {
     let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let address = listener.local_addr().unwrap();
     let (commands, asked) = mpsc::channel(1024);
-    tokio::spawn(serve(listener, commands, limits));
+    tokio::spawn(serve(listener, commands, limits, refusals));
     (address, asked)
+}
+
+/// One of the counts.
+pub(crate) fn count(refusals: &Refusals, name: &str) -> u64 {
+    refusals.named().find(|(known, _)| *known == name).expect(name).1
 }
 
 /// A receiver in front of a core that knows two hosts, compute-0 and compute-1, and one instance.
 pub(crate) fn start_agent() -> SocketAddr {
-    let (address, mut asked) = start(Limits::default());
+    start_agent_counting(Limits::default(), Arc::default())
+}
+
+/// The same, with other limits, where what is refused is counted.
+pub(crate) fn start_agent_counting(limits: Limits, refusals: Arc<Refusals>) -> SocketAddr {
+    let (address, mut asked) = start_counting(limits, refusals);
     let mut core = core();
     tokio::spawn(async move {
         while let Some(Asked { command, reply }) = asked.recv().await {

@@ -320,7 +320,7 @@ impl<'a> Resolver<'a> {
     /// Looks up what every daemon has; the last lookup.
     pub fn common(mut self) -> Result<Common, SettingsError> {
         let pid_file = self.find("pid-file");
-        let status_file = self.find("status-file").path();
+        let status_file = linked(self.find("status-file").path());
         let format = self.log_format()?;
         let level = self.find("log-level").parse("expected error, warn, info or debug")?;
         let daemon: bool = self.find("daemon").parse("expected true or false")?;
@@ -328,7 +328,7 @@ impl<'a> Resolver<'a> {
         let log_file = self.find_or("log-file", || background_log.to_owned());
         let file = (!log_file.last().is_empty()).then(|| log_file.path());
         Ok(Common {
-            pid_file: pid_file.path(),
+            pid_file: linked(pid_file.path()),
             pid_file_needed: !pid_file.is_default,
             status_file,
             log: LogSettings { format, level, file },
@@ -350,6 +350,15 @@ impl<'a> Resolver<'a> {
 /// A daemon changes its directory, so its paths must not depend on one.
 pub fn absolute(path: impl AsRef<Path>) -> PathBuf {
     std::path::absolute(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned())
+}
+
+/// What a classic name may be a link to, there or not yet: a unit keeps its files in a directory of its
+/// own. Written by their links' names, the links would be replaced or removed.
+fn linked(path: PathBuf) -> PathBuf {
+    match (std::fs::read_link(&path), path.parent()) {
+        (Ok(target), Some(directory)) => directory.join(target),
+        _ => path,
+    }
 }
 
 /// The system's name in its network.

@@ -44,8 +44,6 @@ pub struct Config {
     pub channel_dirs: Vec<PathBuf>,
     /// UDP address for commands.
     pub listen: SocketAddr,
-    /// Whether `listen` is the default, so that a host without IPv6 may listen on IPv4 alone.
-    pub listen_is_default: bool,
     /// Host name or address of guestAgent.
     pub agent_host: String,
     /// Its UDP port.
@@ -59,13 +57,12 @@ impl Config {
     pub fn resolve(matches: &ArgMatches) -> Result<Self, SettingsError> {
         let mut settings = Resolver::new(&PROGRAM, matches)?;
         let channel_dirs = channel_dirs(&settings.find("channel-dir"))?;
-        let (listen, listen_is_default) = listen(&mut settings)?;
+        let listen = listen(&mut settings)?;
         let (agent_host, agent_port) = agent(&mut settings)?;
         Ok(Self {
             policy: policy(&mut settings)?,
             channel_dirs,
             listen,
-            listen_is_default,
             agent_host,
             agent_port,
             common: settings.common()?,
@@ -91,14 +88,14 @@ fn channel_dirs(found: &Found) -> Result<Vec<PathBuf>, SettingsError> {
 }
 
 /// The field's files give only the port, as `[client] rx_port`.
-fn listen(settings: &mut Resolver<'_>) -> Result<(SocketAddr, bool), SettingsError> {
+fn listen(settings: &mut Resolver<'_>) -> Result<SocketAddr, SettingsError> {
     let found = settings.find("listen");
     let mut listen: SocketAddr =
         found.parse("expected an IP address and a port, such as 0.0.0.0:2411 or [::]:2411")?;
     if let Some(port) = settings.field_port("client", "rx_port", found.is_default)? {
         listen.set_port(port);
     }
-    Ok((listen, found.is_default))
+    Ok(listen)
 }
 
 /// The field's files give only the port, as `[agent] rx_port`.

@@ -23,6 +23,7 @@ mod policy;
 mod repeat;
 mod request;
 mod server;
+mod tally;
 mod timer;
 
 use std::net::IpAddr;
@@ -40,6 +41,7 @@ pub use instance::{InstanceState, InstanceView};
 pub use note::{Note, Stop};
 pub use policy::Policy;
 pub use server::GuestServer;
+pub use tally::Tally;
 
 /// Names an instance's channel between core and shell: a small number that is used again after the
 /// instance was forgotten and its channel closed.

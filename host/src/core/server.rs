@@ -20,6 +20,7 @@ use super::link::Link;
 use super::note::Note;
 use super::policy::{INSTANCES_MAX, LATE, QUERY_PAUSE, QUERY_SLICE, RESCAN, RESCAN_SOON};
 use super::repeat::Repeats;
+use super::tally::Tally;
 use super::{Counters, Input, Key, Output, Policy};
 
 /// The key under which the server's own deadline stands among the instances'.
@@ -30,6 +31,7 @@ const SERVER: Key = Key::MAX;
 pub struct GuestServer {
     instances: Slab<Instance>,
     keys: BTreeMap<InstanceId, Key>,
+    tally: Tally,
     /// What stands in `deadlines` for each key.
     scheduled: Vec<Option<Instant>>,
     deadlines: Deadlines,
@@ -115,6 +117,7 @@ impl GuestServer {
         let mut server = Self {
             instances: Slab::new(),
             keys: BTreeMap::new(),
+            tally: Tally::default(),
             scheduled: Vec::new(),
             deadlines: Deadlines::default(),
             rescan_at: now + RESCAN,
@@ -192,6 +195,11 @@ impl GuestServer {
     /// Whether failures on this host are reported at all.
     pub fn host_reporting(&self) -> bool {
         self.shared.host_reporting
+    }
+
+    /// How many instances there are and how many heartbeat, without looking at each.
+    pub fn tally(&self) -> Tally {
+        self.tally
     }
 
     /// Every known instance, in order of uuid.
@@ -391,7 +399,8 @@ impl GuestServer {
         }
         let entry = self.instances.vacant_entry();
         let key = entry.key();
-        entry.insert(Instance::new(key, id, now));
+        let instance = entry.insert(Instance::new(key, id, now));
+        self.tally.add(instance.state());
         self.keys.insert(id, key);
         Some(key)
     }
@@ -410,8 +419,10 @@ impl GuestServer {
     /// Lets an instance act, then forgets it if it is not needed or puts its deadline in order.
     fn with(&mut self, key: Key, act: impl FnOnce(&mut Instance, &mut Shared)) {
         let Some(instance) = self.instances.get_mut(key) else { return };
+        self.tally.remove(instance.state());
         act(instance, &mut self.shared);
         if instance.is_needed() {
+            self.tally.add(instance.state());
             let next = instance.next_deadline();
             self.reschedule(key, next);
         } else {

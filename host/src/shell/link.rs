@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -33,7 +33,7 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn bind(config: &Config) -> anyhow::Result<Self> {
-        let socket = bind(config).map_err(|error| {
+        let socket = daemon::bind(config.listen).map_err(|error| {
             let advice = match error.kind() {
                 ErrorKind::AddrInUse => "does another guestServer run?",
                 _ => "name another address with --listen",
@@ -157,17 +157,4 @@ async fn send_to_name(
         result = result.or(sent.map(drop));
     }
     result
-}
-
-/// The default address serves IPv4 and IPv6; a host without IPv6 gets IPv4 alone.
-fn bind(config: &Config) -> std::io::Result<UdpSocket> {
-    let bound = match std::net::UdpSocket::bind(config.listen) {
-        Err(e) if e.kind() != ErrorKind::AddrInUse && config.listen_is_default => {
-            let port = config.listen.port();
-            std::net::UdpSocket::bind(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
-        }
-        bound => bound,
-    }?;
-    bound.set_nonblocking(true)?;
-    UdpSocket::from_std(bound)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use daemon::{Asked, Background, PidFile, Signals, clock, log, random};
+use daemon::{Asked, Background, Notifier, PidFile, Signals, clock, log, random};
 use protocol::channel::Name;
 use tokio::time::sleep_until;
 
@@ -43,10 +43,13 @@ pub(super) async fn run(config: Config, background: Background) -> anyhow::Resul
     let (channels, files) = (reactor.channels.readiness()?, reactor.directories.readiness()?);
     let _pid_file = PidFile::write(&config.common.pid_file, config.common.pid_file_needed)?;
     background.ready()?;
+    let mut notifier = Notifier::from_environment(clock::now());
+    notifier.ready();
     let sleep = sleep_until(clock::now().into());
     tokio::pin!(sleep);
     loop {
-        let wake = reactor.next_wake().into();
+        notifier.turned(clock::now, || reactor.core.tally());
+        let wake = reactor.next_wake(notifier.next_wake()).into();
         if sleep.deadline() != wake {
             sleep.as_mut().reset(wake);
         }
@@ -74,6 +77,7 @@ pub(super) async fn run(config: Config, background: Background) -> anyhow::Resul
         }
         reactor.handle_deadline()?;
     }
+    notifier.stopping();
     tracing::info!("ended by a signal");
     Ok(())
 }
@@ -97,9 +101,10 @@ impl Reactor {
         Ok(reactor)
     }
 
-    fn next_wake(&self) -> Instant {
+    fn next_wake(&self, notifier: Option<Instant>) -> Instant {
         let far = || clock::now() + Duration::from_hours(1);
-        self.core.next_deadline().into_iter().chain(self.watch_again).min().unwrap_or_else(far)
+        let wakes = [self.core.next_deadline(), self.watch_again, notifier];
+        wakes.into_iter().flatten().min().unwrap_or_else(far)
     }
 
     /// Hands one thing in and carries out all that follows.

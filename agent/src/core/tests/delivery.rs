@@ -106,6 +106,20 @@ fn an_alarm_without_a_clear_result_is_sent_once_more_and_counted() {
 }
 
 #[test]
+fn an_alarm_that_the_vim_failed_over_is_still_sent_once_more_when_its_fate_is_unclear() {
+    let mut controller = Controller::with_instance();
+    controller.vim.mood = Mood::Status(500);
+    ill(&mut controller);
+    controller.vim.mood = Mood::Deaf;
+    while controller.agent.counters().uncertain == 0 {
+        controller.run(secs(1));
+    }
+    controller.vim.mood = Mood::Well;
+    controller.run(secs(60));
+    assert_eq!(controller.events(), ["1 unhealthy: log"]);
+}
+
+#[test]
 fn a_status_without_a_clear_result_is_sent_until_there_is_one() {
     let mut controller = Controller::with_instance();
     controller.vim.mood = Mood::Deaf;
@@ -121,18 +135,79 @@ fn a_status_without_a_clear_result_is_sent_until_there_is_one() {
 }
 
 #[test]
-fn an_event_that_the_vim_fails_over_is_tried_three_times_and_does_not_hold_up_the_others() {
+fn a_vim_that_fails_over_everything_for_an_hour_loses_no_alarm() {
+    for status in [500, 503] {
+        let mut controller = Controller::with_instance();
+        controller.set(2, 1, true).unwrap();
+        controller.run(secs(20));
+        controller.forget();
+        controller.vim.mood = Mood::Status(status);
+        for number in [1, 2] {
+            controller.lose(1, number);
+        }
+        ill(&mut controller);
+        controller.run(secs(3600));
+        let attempts = controller.attempts().len();
+        assert!((100..400).contains(&attempts), "{attempts} attempts in an hour");
+        controller.vim.mood = Mood::Well;
+        controller.run(secs(90));
+        let mut events = controller.events();
+        events.retain(|event| event != "1 silent" && event != "2 silent");
+        events.sort_by_key(|event| event.starts_with('2'));
+        assert_eq!(events, ["1 failed: reboot", "1 unhealthy: log", "2 failed: reboot"]);
+        assert_eq!(controller.agent.counters().refused_events, 0);
+    }
+}
+
+#[test]
+fn an_event_that_the_vim_fails_over_does_not_hold_up_those_of_others() {
     let mut controller = Controller::with_instance();
-    controller.vim.mood = Mood::Status(500);
+    controller.set(2, 1, true).unwrap();
+    controller.run(secs(20));
+    controller.forget();
+    controller.vim.fails_over = Some(1);
     ill(&mut controller);
-    controller.run(secs(1));
-    assert_eq!(controller.attempts().len(), 2);
+    for _ in 0..20 {
+        controller.run(secs(60));
+        let at = controller.time();
+        let ill = controller.servers[&1].ill(2, CorrectiveAction::Log);
+        controller.event(1, &ill);
+        controller.run(ms(10));
+        let (last, event) = controller.timed_events().pop().unwrap();
+        assert!(event == "2 unhealthy: log" && last <= at + ms(10), "{event}");
+    }
+    assert_eq!(controller.agent.counters().refused_events, 1, "given up after ten minutes");
+    assert_eq!(controller.agent.waiting(), 0);
+}
+
+#[test]
+fn what_follows_an_event_that_the_vim_fails_over_does_not_overtake_it() {
+    let mut controller = Controller::with_instance();
+    controller.vim.fails_over = Some(1);
+    ill(&mut controller);
+    controller.run(secs(20));
+    controller.lose(1, 1);
+    controller.run(secs(100));
+    controller.vim.fails_over = None;
+    controller.run(secs(31));
+    let mut events = controller.events();
+    events.retain(|event| event != "1 silent");
+    assert_eq!(events, ["1 unhealthy: log", "1 failed: reboot"]);
+}
+
+#[test]
+fn an_instance_that_stood_aside_is_deleted_with_all_it_had_to_tell() {
+    let mut controller = Controller::with_instance();
+    controller.vim.fails_over = Some(1);
+    ill(&mut controller);
+    controller.delete(1).unwrap();
+    controller.vim.fails_over = None;
+    controller.forget();
+    controller.set(1, 1, true).unwrap();
+    ill(&mut controller);
+    assert_eq!(controller.events(), ["1 unhealthy: log"], "that of its successor, at once");
     controller.run(secs(60));
-    assert_eq!(controller.attempts().len(), 1);
-    assert_eq!(controller.agent.counters().refused_events, 1);
-    controller.vim.mood = Mood::Well;
-    ill(&mut controller);
-    assert_eq!(controller.events(), ["1 unhealthy: log"]);
+    assert_eq!(controller.agent.waiting(), 0);
 }
 
 #[test]

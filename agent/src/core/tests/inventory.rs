@@ -24,24 +24,55 @@ fn delete(host: u64) -> MaintenanceCommand {
 }
 
 #[test]
-fn the_inventory_is_asked_for_at_the_start_and_until_a_host_is_known() {
+fn the_inventory_is_asked_for_at_the_start_and_each_minute_until_a_host_is_known() {
     let mut controller = Controller::new();
-    controller.run(secs(80));
-    assert_eq!(controller.inventories(), [0, 5, 15, 35, 75].map(secs));
+    controller.run(secs(200));
+    assert_eq!(controller.inventories(), [0, 5, 15, 35, 75, 135, 195].map(secs));
+}
+
+#[test]
+fn of_an_inventory_that_was_lost_in_part_the_rest_is_asked_for_within_five_minutes() {
+    let mut controller = Controller::new();
     controller.add_host(1, true);
-    controller.run(secs(600));
-    assert_eq!(controller.inventories(), []);
+    controller.run(secs(1300));
+    let asked = [0, 5, 15, 35, 75, 155, 315, 615, 915, 1215].map(secs);
+    assert_eq!(controller.inventories(), asked);
 }
 
 #[test]
 fn a_host_that_the_vim_names_and_nobody_knows_asks_for_the_inventory_at_most_every_5_s() {
     let mut controller = Controller::with_host();
+    controller.run(secs(20));
+    controller.forget();
     let start = controller.time();
     for _ in 0..100 {
         assert_eq!(query(&mut controller, 2), Err(RestError::NOT_FOUND));
         controller.run(ms(100));
     }
-    assert_eq!(controller.inventories(), [start, start + secs(5)]);
+    controller.run(secs(10));
+    let asked = [0, 5, 10].map(|later| start + secs(later));
+    assert_eq!(controller.inventories(), asked, "the last for those it was too soon for");
+}
+
+#[test]
+fn a_host_that_is_named_just_after_the_inventory_was_asked_for_is_asked_for_soon() {
+    let mut controller = Controller::new();
+    controller.run(ms(195_100));
+    controller.forget();
+    assert_eq!(query(&mut controller, 2), Err(RestError::NOT_FOUND));
+    controller.run(secs(59));
+    assert_eq!(controller.inventories(), [secs(200)], "not a minute later");
+}
+
+#[test]
+fn an_unknown_host_is_asked_for_once_more_and_not_for_ever() {
+    let mut controller = Controller::with_host();
+    controller.run(secs(1000));
+    controller.forget();
+    query(&mut controller, 2).unwrap_err();
+    query(&mut controller, 2).unwrap_err();
+    controller.run(secs(299));
+    assert!(controller.inventories().len() <= 3);
 }
 
 #[test]

@@ -62,6 +62,7 @@ fn ready_is_answered_with_the_hosts_reporting_and_each_of_its_instances() {
 fn ready_is_answered_before_the_vim_has_said_whether_the_host_is_reported() {
     let mut controller = Controller::new();
     controller.add_host(1, true);
+    controller.forget();
     let ready = controller.servers[&1].ready();
     controller.event(1, &ready);
     assert_eq!(controller.commands(1), ["loopback"]);

@@ -36,9 +36,61 @@ fn a_server_that_is_not_known_to_be_ours_gets_at_most_100_instances() {
 fn one_that_was_held_takes_the_place_of_one_that_is_deleted() {
     let mut controller = crowded();
     controller.delete(7).unwrap();
-    controller.run(secs(20));
+    controller.run(secs(30));
     assert_eq!(controller.servers[&1].instances.len(), 100);
     assert_eq!(held(&controller).len(), 49);
+}
+
+#[test]
+fn one_whose_deletion_was_lost_keeps_its_place_until_it_is_gone() {
+    let mut controller = crowded();
+    controller.loss = 100;
+    controller.delete(7).unwrap();
+    controller.loss = 0;
+    controller.set(151, 1, true).unwrap();
+    assert_eq!(controller.servers[&1].instances.len(), 100, "it would have been number 101");
+    controller.run(secs(40));
+    assert!(!controller.servers[&1].instances.contains_key(&7));
+    assert_eq!(controller.servers[&1].instances.len(), 100);
+}
+
+#[test]
+fn what_a_peer_has_known_since_before_the_agent_started_keeps_its_place_until_it_is_gone() {
+    let mut controller = crowded();
+    let stale = controller.servers[&1].instances.keys().copied().take(60).collect::<Vec<u64>>();
+    controller.restart_agent();
+    controller.vim.instances.retain(|number, _| !stale.contains(number));
+    for number in 201..=220 {
+        controller.vim.instances.insert(number, (1, true));
+    }
+    controller.add_host_again(1);
+    controller.run(secs(60));
+    let server = &controller.servers[&1];
+    assert!(stale.iter().all(|number| !server.instances.contains_key(number)));
+    assert_eq!(server.instances.len(), 100, "of 110 that live there");
+}
+
+#[test]
+fn a_peer_that_restarts_unnoticed_gives_all_places_back() {
+    let mut controller = crowded();
+    controller.loss = 100;
+    (1..=150).for_each(|number| drop(controller.delete(number)));
+    controller.servers.get_mut(&1).unwrap().restart();
+    (201..=250).for_each(|number| drop(controller.set(number, 1, true)));
+    controller.loss = 0;
+    controller.run(secs(60));
+    assert_eq!(controller.servers[&1].instances.len(), 50);
+}
+
+#[test]
+fn strangers_without_end_take_no_memory() {
+    let mut controller = crowded();
+    let before = controller.agent.entries();
+    for number in 1000..5000 {
+        let info = controller.servers[&1].info(number);
+        controller.event(1, &Event::QueryResponse(info));
+    }
+    assert!(controller.agent.entries() <= before, "{before} {}", controller.agent.entries());
 }
 
 #[test]

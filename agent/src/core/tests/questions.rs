@@ -18,11 +18,13 @@ fn a_new_host_is_asked_about_after_2_s_its_state_and_then_its_instances() {
     controller.add_host(1, true);
     controller.run(ms(1999));
     assert_eq!(controller.questions(), []);
+    assert_eq!(controller.commands(1), ["query"], "its server may know instances already");
     controller.run(ms(1));
     let expected = ["state 1", "list 1"].map(|text| (secs(102), text.to_owned()));
     assert_eq!(controller.questions(), expected);
     assert_eq!(controller.known(), [1, 2]);
-    assert_eq!(controller.commands(1), ["host enabled", "add 1 enabled", "add 2 disabled"]);
+    let expected = ["query", "host enabled", "add 1 enabled", "add 2 disabled"];
+    assert_eq!(controller.commands(1), expected);
     controller.run(secs(3600));
     assert_eq!(controller.questions(), [], "once answered");
 }

@@ -87,6 +87,35 @@ fn of_one_instance_the_older_goes_first_and_alarms_keep_their_order() {
     assert_eq!(drained(&mut queue), expected);
 }
 
+#[test]
+fn an_instance_that_is_held_lets_the_others_pass_and_keeps_its_order() {
+    let mut queue = Queue::default();
+    for event in [answer(1), status(1), answer(2), answer(1), status(3)] {
+        queue.push(event);
+    }
+    queue.hold(id(1));
+    queue.push(status(1));
+    queue.push(answer(1));
+    queue.check();
+    assert_eq!(drained(&mut queue), [answer(2), status(3)]);
+    queue.release(id(1));
+    queue.check();
+    assert_eq!(drained(&mut queue), [answer(1), answer(1), status(1), answer(1)]);
+}
+
+#[test]
+fn what_is_held_is_dropped_like_the_rest() {
+    let mut queue = full();
+    (1..=5).for_each(|number| queue.hold(id(number)));
+    assert_eq!(queue.push(answer(6)), Some(status(2)));
+    assert_eq!(queue.push(answer(6)), Some(status(4)));
+    assert_eq!(queue.push(answer(6)), Some(answer(1)));
+    queue.check();
+    queue.forget(id(5));
+    queue.push(answer(5));
+    assert_eq!(drained(&mut queue).last(), Some(&answer(5)), "a new one of that name is not held");
+}
+
 /// All events in the order in which they go, in turns.
 fn drained(queue: &mut Queue) -> Vec<VimEvent> {
     let (mut all, mut was_urgent) = (Vec::new(), false);

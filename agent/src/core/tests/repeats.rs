@@ -1,9 +1,11 @@
 //! Events that a server of our kind repeats until they are acknowledged.
 
 use protocol::channel::{CorrectiveAction, EventType, NotificationType, VoteResult};
-use protocol::datagram::{Event, EventId};
+use protocol::datagram::{Event, EventId, MaintenanceCommand};
 
-use super::controller::{Controller, secs};
+use super::super::hosts::Hosts;
+use super::super::policy::FORMER_HOSTS_MAX;
+use super::controller::{Controller, entry, host_id, host_name, secs};
 
 #[test]
 fn every_copy_is_acknowledged_and_one_is_handed_on() {
@@ -114,4 +116,37 @@ fn what_was_handed_on_is_not_forgotten_with_the_next_events() {
     controller.forget();
     controller.datagram(1, &first);
     assert_eq!(controller.events(), [""; 0]);
+}
+
+#[test]
+fn a_loss_that_comes_again_after_its_host_was_deleted_and_added_is_handed_on_once() {
+    let mut controller = Controller::with_instance();
+    let loss = controller.servers[&1].loss(1);
+    let bytes = controller.encode(1, &loss);
+    controller.datagram(1, &bytes);
+    let (uuid, hostname) = (host_id(1), host_name(1));
+    controller.maintenance(&MaintenanceCommand::DeleteHost { uuid, hostname });
+    controller.add_host_again(1);
+    controller.run(secs(30));
+    controller.datagram(1, &bytes);
+    controller.run(secs(1));
+    let events = controller.events();
+    let losses = events.iter().filter(|event| *event == "1 failed: reboot");
+    assert_eq!(losses.count(), 1, "{events:?}");
+    assert_eq!(controller.acknowledged().len(), 2);
+}
+
+#[test]
+fn what_came_from_hosts_long_deleted_is_forgotten() {
+    let mut hosts = Hosts::default();
+    for number in 0..2 * FORMER_HOSTS_MAX as u64 {
+        let (key, _) = hosts.put(entry(number));
+        assert!(hosts.get_mut(key).unwrap().seen.is_first(7));
+        hosts.remove(key);
+    }
+    let mut knows = |number| {
+        let (key, _) = hosts.put(entry(number));
+        !hosts.get_mut(key).unwrap().seen.is_first(7)
+    };
+    assert!(knows(FORMER_HOSTS_MAX as u64) && !knows(FORMER_HOSTS_MAX as u64 - 1));
 }

@@ -109,6 +109,18 @@ fn silence_is_answered_for_within_a_second_after_the_time() {
 }
 
 #[test]
+fn a_controller_that_was_held_up_reads_what_has_come_before_it_answers_for_a_guest() {
+    let mut controller = Controller::with_instance();
+    controller.vote(1, EventType::Stop);
+    controller.stall(secs(20));
+    let caught_up = controller.time();
+    assert_eq!(controller.events(), [""; 0], "the answer may wait in the socket");
+    answer(&mut controller, (EventType::Stop, VOTE), VoteResult::Reject, "why");
+    controller.run(secs(60));
+    assert_eq!(controller.timed_events(), [(caught_up, "1 stop: reject (why)".to_owned())]);
+}
+
+#[test]
 fn a_second_and_a_late_answer_are_counted_and_dropped() {
     let mut controller = Controller::with_instance();
     let asked = (EventType::Stop, VOTE);

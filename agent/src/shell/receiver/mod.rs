@@ -3,9 +3,12 @@
 //!
 //! It knows sockets, limits and statuses, and nothing about hosts or instances: what a request says
 //! is read by [`VimCommand::decode`], what is answered is decided by the core, to which each command
-//! goes as an [`Asked`]. One request a connection; a connection never outlives its [`Limits`].
+//! goes as an [`Asked`]. One request a connection; a connection never outlives its [`Limits`]. Of
+//! everything that is refused there is a count in [`Refusals`].
 
 mod connection;
+mod places;
+mod refusals;
 mod routes;
 
 use std::net::SocketAddr;
@@ -14,7 +17,11 @@ use std::time::Duration;
 
 use protocol::vim::{CommandReply, RestError, VimCommand};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
+
+use places::Places;
+use refusals::Cut;
+pub use refusals::Refusals;
 
 /// Connections that the kernel holds while all places are taken.
 const BACKLOG: u32 = 1024;
@@ -34,8 +41,12 @@ pub struct Asked {
 /// What one client may take. Every test of a limit brings its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at once; more wait in the listener's backlog.
+    /// Connections that are served at once; one more is accepted and waits for its place, others in
+    /// the listener's backlog.
     pub connections: usize,
+    /// How long a connection without a whole request keeps its place while another one waits; so
+    /// does one that was answered and is not closed.
+    pub fair: Duration,
     /// From the connection to the last byte of the request.
     pub receive: Duration,
     /// From the request to the core's answer; after that the VIM gets a 503.
@@ -51,6 +62,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 64,
+            fair: Duration::from_millis(100),
             receive: Duration::from_secs(10),
             answer: Duration::from_secs(5),
             whole: Duration::from_secs(20),
@@ -71,21 +83,25 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Serves until it is dropped; it never returns. Connections under way go on without it.
-pub async fn serve(listener: TcpListener, commands: mpsc::Sender<Asked>, limits: Limits) {
-    let slots = Arc::new(Semaphore::new(limits.connections));
-    let routes = routes::Routes::new(commands, limits.answer);
-    let mut failures: u64 = 0;
-    while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
+pub async fn serve(
+    listener: TcpListener,
+    commands: mpsc::Sender<Asked>,
+    limits: Limits,
+    refusals: Arc<Refusals>,
+) {
+    let places = Places::new(limits.connections, limits.fair);
+    let routes = routes::Routes::new(commands, limits.answer, Arc::clone(&refusals));
+    loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let routes = routes.clone();
-                tokio::spawn(async move {
-                    connection::serve(stream, routes, limits).await;
-                    drop(slot);
-                });
+                let place = match places.try_take() {
+                    Some(place) => place,
+                    None => wait_for_place(&places, &refusals).await,
+                };
+                tokio::spawn(connection::serve(stream, routes.clone(), limits, place));
             }
             Err(error) => {
-                failures += 1;
+                let failures = refusals.cut(Cut::NotAccepted);
                 if failures.is_power_of_two() {
                     tracing::warn!(%error, failures, "cannot accept a connection of the VIM");
                 }
@@ -93,4 +109,16 @@ pub async fn serve(listener: TcpListener, commands: mpsc::Sender<Asked>, limits:
             }
         }
     }
+}
+
+async fn wait_for_place(places: &Arc<Places>, refusals: &Refusals) -> places::Place {
+    let waited = refusals.cut(Cut::Waited);
+    if waited.is_power_of_two() {
+        tracing::warn!(waited, "all places for connections of the VIM are taken");
+    }
+    let (place, gave_way) = places.take().await;
+    if gave_way {
+        refusals.cut(Cut::GaveWay);
+    }
+    place
 }

@@ -2,8 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
@@ -17,16 +16,17 @@ use warp::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use warp::path::FullPath;
 use warp::{Buf, Filter, Rejection, Reply};
 
-use super::Asked;
+use super::places::Patience;
+use super::{Asked, Refusals};
 
 /// Longest body that is read.
 const BODY_MAX: usize = 64 * 1024;
 /// Characters of a path that are logged.
 const LOGGED_MAX: usize = 128;
 /// The core does not answer: it is ending or overloaded. 503.
-const BUSY: RestError = RestError { status: 503, reason: Reason::BadState };
+pub(super) const BUSY: RestError = RestError { status: 503, reason: Reason::BadState };
 /// The body did not come in time. 408.
-const TOO_SLOW: RestError = RestError { status: 408, reason: Reason::NoBuffer };
+pub(super) const TOO_SLOW: RestError = RestError { status: 408, reason: Reason::NoBuffer };
 
 /// What the filters of all connections share.
 #[derive(Clone)]
@@ -34,8 +34,14 @@ pub(super) struct Routes {
     commands: mpsc::Sender<Asked>,
     /// How long the core may take.
     answer: Duration,
-    /// Requests refused, here or by the core.
-    refused: Arc<AtomicU64>,
+    pub(super) refusals: Arc<Refusals>,
+}
+
+/// What a connection grants its one request.
+#[derive(Clone)]
+struct Request {
+    by: Instant,
+    patience: Arc<Mutex<Option<Patience>>>,
 }
 
 /// Why there is no command or no good answer, on its way to [`refusal`].
@@ -45,18 +51,25 @@ struct Refusal(RestError, &'static [&'static str]);
 impl warp::reject::Reject for Refusal {}
 
 impl Routes {
-    pub(super) fn new(commands: mpsc::Sender<Asked>, answer: Duration) -> Self {
-        Self { commands, answer, refused: Arc::default() }
+    pub(super) fn new(
+        commands: mpsc::Sender<Asked>,
+        answer: Duration,
+        refusals: Arc<Refusals>,
+    ) -> Self {
+        Self { commands, answer, refusals }
     }
 
-    /// Every method and path there is; `by`: when the body must have come.
+    /// Every method and path there is; `by`: when the body must have come. The `patience` with the
+    /// client ends when the request is there.
     pub(super) fn filter(
         self,
         by: Instant,
+        patience: Patience,
     ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static
     {
+        let patience = Arc::new(Mutex::new(Some(patience)));
         warp::any()
-            .map(move || (self.clone(), by))
+            .map(move || (self.clone(), Request { by, patience: Arc::clone(&patience) }))
             .untuple_one()
             .and(warp::method())
             .and(warp::path::full())
@@ -68,18 +81,24 @@ impl Routes {
 
     async fn answer(
         self,
-        by: Instant,
+        request: Request,
         method: Method,
         path: FullPath,
         headers: HeaderMap,
         body: impl Stream<Item = Result<impl Buf, warp::Error>>,
     ) -> Result<impl Reply, Rejection> {
-        let answered = async {
+        let command = async {
             admit(&headers)?;
-            let body = timeout_at(by, read(body)).await.map_err(|_| TOO_SLOW)??;
-            self.ask(VimCommand::decode(method.as_str(), path.as_str(), &body)?).await
+            let body = timeout_at(request.by, read(body)).await.map_err(|_| TOO_SLOW)??;
+            VimCommand::decode(method.as_str(), path.as_str(), &body)
         };
-        match answered.await {
+        let command = command.await;
+        request.is_there();
+        let reply = match command {
+            Ok(command) => self.ask(command).await,
+            Err(error) => Err(error),
+        };
+        match reply {
             Ok(reply) => Ok(json(reply.status(), reply.body())),
             Err(error) => {
                 self.count(error, &method, path.as_str());
@@ -99,13 +118,20 @@ impl Routes {
     }
 
     fn count(&self, error: RestError, method: &Method, path: &str) {
-        let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
+        let refused = self.refusals.refuse(error);
         let path: String = path.chars().take(LOGGED_MAX).collect();
         if refused.is_power_of_two() {
             tracing::info!(%error, %method, path, refused, "refused a request of the VIM");
         } else {
             tracing::debug!(%error, %method, path, refused, "refused a request of the VIM");
         }
+    }
+}
+
+impl Request {
+    fn is_there(&self) {
+        // Nothing that is done with it can fail in between.
+        drop(self.patience.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 

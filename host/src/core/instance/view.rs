@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::InstanceId;
 use protocol::channel::Name;
 
-use super::super::cycle::Heartbeat;
+use super::super::cycle::{Cycle, Heartbeat};
 use super::Instance;
 
 /// The state of an instance.
@@ -54,23 +54,31 @@ impl InstanceState {
 
 impl Instance {
     pub(in super::super) fn view(&self) -> InstanceView {
-        let cycle = match &self.heartbeat {
-            Heartbeat::Cycle(cycle) => Some(cycle),
-            Heartbeat::AwaitingInit => None,
-        };
+        let cycle = self.cycle();
         InstanceView {
             id: self.id,
             name: self.guest.as_ref().map(|guest| guest.name.clone()),
-            state: match cycle {
-                Some(cycle) if cycle.heartbeating => InstanceState::Heartbeating,
-                Some(_) => InstanceState::Starting,
-                None if self.connection.is_up() => InstanceState::AwaitingInit,
-                None => InstanceState::Unconnected,
-            },
+            state: self.state(),
             interval: cycle.map(|cycle| cycle.interval),
             misses: cycle.map_or(0, |cycle| cycle.misses),
             reporting: self.controller.reporting,
             named: self.controller.named,
+        }
+    }
+
+    pub(in super::super) fn state(&self) -> InstanceState {
+        match self.cycle() {
+            Some(cycle) if cycle.heartbeating => InstanceState::Heartbeating,
+            Some(_) => InstanceState::Starting,
+            None if self.connection.is_up() => InstanceState::AwaitingInit,
+            None => InstanceState::Unconnected,
+        }
+    }
+
+    fn cycle(&self) -> Option<&Cycle> {
+        match &self.heartbeat {
+            Heartbeat::Cycle(cycle) => Some(cycle),
+            Heartbeat::AwaitingInit => None,
         }
     }
 }

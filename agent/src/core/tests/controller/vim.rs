@@ -30,6 +30,8 @@ pub(in super::super) enum Mood {
 #[derive(Debug)]
 pub(in super::super) struct Vim {
     pub(in super::super) mood: Mood,
+    /// Events of this instance get a 500, whatever the mood.
+    pub(in super::super) fails_over: Option<u64>,
     /// How long it takes.
     pub(in super::super) delay: Duration,
     /// Hosts and their reporting.
@@ -46,6 +48,7 @@ impl Vim {
     pub(super) fn new() -> Self {
         Self {
             mood: Mood::Well,
+            fails_over: None,
             delay: Duration::ZERO,
             hosts: BTreeMap::new(),
             instances: BTreeMap::new(),
@@ -56,6 +59,11 @@ impl Vim {
 
     /// What becomes of a request, and whether the VIM took it.
     pub(super) fn take(&mut self, request: &VimRequest) -> (Outcome, bool) {
+        if let (VimRequest::Event(event), Some(number)) = (request, self.fails_over)
+            && number_of(event.uuid()) == number
+        {
+            return (replied(500, b"{}"), false);
+        }
         let (outcome, taken) = match self.mood {
             Mood::Away => (Outcome::NotSent, false),
             Mood::Unclear => (Outcome::Unknown, true),

@@ -8,7 +8,7 @@ use protocol::channel::{GuestMessage, HostMessage};
 use protocol::datagram::Event;
 use protocol::limits::{OBJECT_MAX, WRITE_MIN};
 
-use super::super::super::{ConnectError, Destination, Input, Key, Output, instance_of};
+use super::super::super::{ConnectError, Destination, Input, Key, Output, Tally, instance_of};
 use super::super::guest;
 use super::{Answers, Connected, DIRECTORY, Guest, Host, Sent, number_of};
 
@@ -78,6 +78,13 @@ impl Host {
                 Output::Note { note, .. } => self.notes.push(note.to_string()),
             }
         }
+        self.check_tally();
+    }
+
+    fn check_tally(&self) {
+        let mut counted = Tally::default();
+        self.server.instances().for_each(|instance| counted.add(instance.state));
+        assert_eq!(self.server.tally(), counted);
     }
 
     fn connect(&mut self, key: Key, path: Arc<Path>) {
