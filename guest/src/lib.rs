@@ -4,5 +4,6 @@
 //!   gives back what to do. No I/O, so the simulator runs the same code in virtual time.
 //! - [`shell`]: the port, the timer, the signals, the configuration file and the log around it.
 
+pub mod app;
 pub mod core;
 pub mod shell;

@@ -19,6 +19,15 @@ impl OpenAction {
         Ask { id, notify, within: timeout.saturating_sub(PROPAGATION) }
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether this question is the open one.
+    pub(super) fn is(&self, id: AskId) -> bool {
+        self.0.as_ref().is_some_and(|(open, _)| *open == id)
+    }
+
     /// Closes the question if it is this one.
     pub(super) fn close(&mut self, id: AskId) -> Option<ActionNotify> {
         self.0.take_if(|(open, _)| *open == id).map(|(_, notify)| notify)

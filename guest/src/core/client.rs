@@ -29,6 +29,8 @@ pub struct Client {
     life: Life,
     channel_up: bool,
     handlers: bool,
+    /// What was announced has changed, and is to be announced anew.
+    announce: bool,
     asked: u64,
     sequence: u32,
     decoder: LineDecoder,
@@ -44,7 +46,7 @@ pub struct Client {
 enum Life {
     Initial,
     Enabling { last: Option<u32>, before: Option<u32> },
-    Enabled { silence: Silence, condition: Condition, action: OpenAction },
+    Enabled { silence: Silence, condition: Condition, action: OpenAction, challenge: Option<u32> },
     Disabled,
     Left,
 }
@@ -60,6 +62,7 @@ impl Client {
             life: Life::Initial,
             channel_up: false,
             handlers: false,
+            announce: false,
             asked: 0,
             sequence: 0,
             decoder: LineDecoder::default(),
@@ -90,6 +93,7 @@ impl Client {
             Input::EventAnswer { id, vote_result, log_msg } => {
                 self.handlers_answered(now, id, vote_result, log_msg);
             }
+            Input::Reconfigured(config) => self.reconfigured(now, config),
             Input::Stop => self.leave(),
         }
     }
@@ -122,6 +126,11 @@ impl Client {
             Life::Disabled => State::Disabled,
             Life::Left => State::Left,
         }
+    }
+
+    /// Whether this question still waits for its answer.
+    pub fn asks(&self, id: AskId) -> bool {
+        matches!(&self.life, Life::Enabled { action, .. } if action.is(id))
     }
 
     /// What has happened so far.
@@ -198,17 +207,50 @@ impl Client {
     }
 
     /// Outside enabled a challenge is a leftover of an earlier connection: no host challenges
-    /// before it took an init.
-    fn challenge(&mut self, now: Instant, challenge: u32) {
+    /// before it took an init. Of several that waited in the channel the host remembers the newest
+    /// only.
+    fn challenge(&mut self, now: Instant, value: u32) {
         self.counters.challenges += 1;
-        let Life::Enabled { silence, condition, .. } = &mut self.life else {
+        let Life::Enabled { silence, challenge, .. } = &mut self.life else {
             self.counters.dropped.stale += 1;
             return;
         };
         silence.heard(now, &mut self.timers);
-        let answer = condition.answer(now, challenge, self.config.corrective_action);
+        if challenge.replace(value).is_some() {
+            self.counters.dropped.outdated += 1;
+        }
+        self.timers.set(Timer::Challenge, now);
+    }
+
+    fn answer_challenge(&mut self, now: Instant) {
+        let Life::Enabled { condition, challenge, .. } = &mut self.life else { return };
+        let Some(value) = challenge.take() else { return };
+        let answer = condition.answer(now, value, self.config.corrective_action);
         self.counters.answered += 1;
         self.send(GuestMessage::ChallengeResponse(answer));
+    }
+
+    /// What was announced is announced anew if it changed; the rest just counts from now on. An
+    /// open question is answered first: its answer names the init that it belongs to.
+    fn reconfigured(&mut self, now: Instant, config: Config) {
+        let config = config.bounded();
+        self.announce |= config.init(0) != self.config.init(0);
+        self.config = config;
+        if let Life::Enabled { silence, .. } = &mut self.life {
+            silence.set_limit(self.config.silence());
+        }
+        self.announce_anew(now);
+    }
+
+    fn announce_anew(&mut self, now: Instant) {
+        let asks = matches!(&self.life, Life::Enabled { action, .. } if action.is_open());
+        if !self.announce || asks {
+            return;
+        }
+        self.announce = false;
+        if matches!(self.life, Life::Enabling { .. } | Life::Enabled { .. }) {
+            self.enter_enabling(now, Cause::Reconfigured);
+        }
     }
 
     fn action_notify(&mut self, now: Instant, notify: ActionNotify) {
@@ -255,6 +297,7 @@ impl Client {
         if let Some(held_back) = self.action_notes.admit(now) {
             self.note(Note::Answered { notify, vote_result, held_back });
         }
+        self.announce_anew(now);
     }
 
     /// Outside enabled an exit is stale, and must not put off our inits.
@@ -279,6 +322,7 @@ impl Client {
     fn fire(&mut self, now: Instant, timer: Timer, late: Duration) {
         match timer {
             Timer::Start => self.enter_enabling(now, Cause::Started),
+            Timer::Challenge => self.answer_challenge(now),
             Timer::InitRetry => self.send_init(now),
             Timer::Watch => {
                 if let Life::Enabled { silence, .. } = &mut self.life {
@@ -314,7 +358,8 @@ impl Client {
     fn enter_enabled(&mut self, now: Instant) {
         let silence = Silence::new(self.config.interval, self.config.silence());
         let (condition, action) = (Condition::healthy(), OpenAction::default());
-        self.enter(Life::Enabled { silence, condition, action }, Cause::Acknowledged);
+        let life = Life::Enabled { silence, condition, action, challenge: None };
+        self.enter(life, Cause::Acknowledged);
         if let Life::Enabled { silence, .. } = &mut self.life {
             silence.heard(now, &mut self.timers);
         }

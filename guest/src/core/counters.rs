@@ -51,6 +51,9 @@ pub struct Dropped {
     pub while_down: u64,
     /// Challenges and exits outside enabled: left over from an earlier connection.
     pub stale: u64,
+    /// Challenges that a newer one followed before they were answered, as after a pause of the
+    /// guest.
+    pub outdated: u64,
     /// `init_ack`s that name no recent init, or come when none is awaited.
     pub stray_ack: u64,
 }

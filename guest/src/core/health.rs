@@ -27,6 +27,39 @@ impl HealthReport {
             log_msg: LogMsg::default(),
         }
     }
+
+    /// Something is wrong.
+    pub fn unhealthy(corrective_action: CorrectiveAction, log_msg: &str) -> Self {
+        Self { health: Health::Unhealthy, corrective_action, log_msg: LogMsg::new(log_msg) }
+    }
+
+    /// Whether something is wrong.
+    pub fn is_unhealthy(&self) -> bool {
+        self.health == Health::Unhealthy
+    }
+
+    /// What several say together: unhealthy if one is, with the most severe action and the words of
+    /// the first who wants it.
+    pub(super) fn merge<'a>(reports: impl Iterator<Item = &'a Self>) -> Self {
+        let mut merged = Self::healthy();
+        for report in reports.filter(|report| report.health == Health::Unhealthy) {
+            let first = merged.health == Health::Healthy;
+            if first || severity(report.corrective_action) > severity(merged.corrective_action) {
+                merged = report.clone();
+            }
+        }
+        merged
+    }
+}
+
+fn severity(action: CorrectiveAction) -> u8 {
+    match action {
+        CorrectiveAction::Stop => 4,
+        CorrectiveAction::Reboot => 3,
+        CorrectiveAction::Log => 2,
+        CorrectiveAction::None => 1,
+        CorrectiveAction::Unknown => 0,
+    }
 }
 
 /// The present health and when its action was last asked for.

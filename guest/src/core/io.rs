@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use protocol::application::{AppName, LogText};
 use protocol::channel::{ActionNotify, Exit, GuestMessage, LogMsg, Nack, Refused, VoteResult};
 
-use super::HealthReport;
+use super::{Config, HealthReport};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub enum Input<'a> {
         /// Why, for people.
         log_msg: LogMsg,
     },
+    /// The administrator changed the settings. The host is told if it was told of one of them.
+    Reconfigured(Config),
     /// Leave.
     Stop,
 }
@@ -112,6 +115,8 @@ pub enum Cause {
     NoChallenge,
     /// The host said that it leaves.
     HostExit,
+    /// What was announced has changed.
+    Reconfigured,
     /// We were told to leave.
     Stopped,
 }
@@ -125,6 +130,7 @@ impl fmt::Display for Cause {
             Self::Acknowledged => "the host took our init",
             Self::NoChallenge => "no challenge came for too long",
             Self::HostExit => "the host leaves",
+            Self::Reconfigured => "the settings changed",
             Self::Stopped => "told to leave",
         })
     }
@@ -170,4 +176,37 @@ pub enum Note {
     },
     /// No challenge came, but the client itself was not scheduled on time: it waits once more.
     Excused,
+    /// What the guest says of its health has changed.
+    Health(HealthReport),
+    /// An application registered.
+    ApplicationRegistered {
+        /// Its name.
+        name: AppName,
+    },
+    /// An application was not registered.
+    ApplicationRefused {
+        /// Its name.
+        name: AppName,
+        /// Why.
+        why: &'static str,
+    },
+    /// An application left with notice.
+    ApplicationLeft {
+        /// Its name.
+        name: AppName,
+        /// Its last words.
+        log_msg: LogText,
+    },
+    /// An application left without notice.
+    ApplicationCrashed {
+        /// Its name.
+        name: AppName,
+    },
+    /// What an application says of its health has changed, or what is said of it.
+    ApplicationHealth {
+        /// Its name.
+        name: AppName,
+        /// How it is.
+        report: HealthReport,
+    },
 }

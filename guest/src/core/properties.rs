@@ -128,6 +128,7 @@ impl World {
         let mut bytes = Vec::new();
         message.encode(1, &mut bytes);
         self.input(Input::Received(&bytes));
+        self.sleep(Duration::ZERO);
         self.challenge = None;
     }
 

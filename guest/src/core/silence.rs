@@ -42,6 +42,11 @@ impl Silence {
         Self { overdue: interval + TICK, limit, gap: false, excuses: 0 }
     }
 
+    /// Counts from the next challenge on.
+    pub(super) fn set_limit(&mut self, limit: Duration) {
+        self.limit = limit;
+    }
+
     /// A challenge came, or the host has just taken our init.
     pub(super) fn heard(&mut self, now: Instant, timers: &mut Timers) {
         self.gap = false;

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 pub(super) enum Timer {
     /// When to begin although nothing is known of the channel yet.
     Start,
+    /// When to answer the newest challenge: at once, but after everything that was readable.
+    Challenge,
     /// When to send the next init.
     InitRetry,
     /// When to see whether our own loop still runs on time; ticks only while a challenge is overdue.
@@ -20,8 +22,8 @@ pub(super) enum Timer {
 impl Timer {
     /// Every timer, in the order in which those that are due together fire: `Watch` before
     /// `Silence`, which judges by what `Watch` saw.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Start, Self::InitRetry, Self::Watch, Self::Silence, Self::Answer];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Start, Self::Challenge, Self::InitRetry, Self::Watch, Self::Silence, Self::Answer];
 }
 
 /// When each timer is due.

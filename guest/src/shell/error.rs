@@ -36,15 +36,23 @@ pub enum Error {
         /// What the kernel says.
         source: io::Error,
     },
-    /// The configuration file has a mistake.
-    #[error("{}:{line}: {what}", path.display())]
+    /// The configuration file has mistakes, which were named.
+    #[error(
+        "{}: {mistakes} line{} cannot be used", path.display(), if *mistakes == 1 { "" } else { "s" }
+    )]
     Conf {
         /// The file.
         path: PathBuf,
-        /// Its line, from 1.
-        line: usize,
-        /// The mistake.
-        what: String,
+        /// How many of its lines are wrong.
+        mistakes: usize,
+    },
+    /// Applications cannot be served.
+    #[error("--api-socket {}: {why}", path.display())]
+    Applications {
+        /// The socket.
+        path: PathBuf,
+        /// What is wrong, and what to do about it.
+        why: String,
     },
     /// The kernel refuses what every process needs.
     #[error("cannot start: {0}")]

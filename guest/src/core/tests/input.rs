@@ -1,8 +1,10 @@
 //! What comes from the host, good and bad.
 
+use std::time::Duration;
+
 use protocol::channel::{
-    ChallengeResponse, CorrectiveAction, EventType, Exit, GuestMessage, Health, HostMessage,
-    LogMsg, Nack, NotificationType, Word,
+    ActionNotify, ChallengeResponse, CorrectiveAction, EventType, Exit, GuestMessage, Health,
+    HostMessage, LogMsg, Nack, NotificationType, Word,
 };
 
 use super::events::notify;
@@ -96,14 +98,42 @@ fn what_is_no_object_of_version_3_is_dropped_and_counted() {
 }
 
 #[test]
+fn of_challenges_that_waited_only_the_newest_is_answered() {
+    let mut guest = Guest::enabled();
+    for heartbeat_challenge in 0..1000 {
+        let mut bytes = Vec::new();
+        HostMessage::Challenge { heartbeat_challenge }.encode(1, &mut bytes);
+        guest.input(Input::Received(&bytes));
+    }
+    assert!(guest.sent.is_empty(), "more may be readable");
+    guest.sleep(Duration::ZERO);
+    assert_eq!(guest.answers().len(), 1);
+    assert_eq!(guest.answers()[0].heartbeat_response, 999);
+    assert_eq!(guest.counters().dropped.outdated, 999);
+}
+
+#[test]
+fn a_challenge_that_waited_is_not_answered_on_the_next_connection() {
+    let mut guest = Guest::enabled();
+    let mut bytes = Vec::new();
+    HostMessage::Challenge { heartbeat_challenge: 1 }.encode(1, &mut bytes);
+    guest.input(Input::Received(&bytes));
+    guest.input(Input::ChannelDown);
+    guest.input(Input::ChannelUp);
+    guest.sleep(Duration::ZERO);
+    assert!(guest.answers().is_empty());
+}
+
+#[test]
 fn a_caller_that_does_not_drain_loses_the_oldest() {
     let mut guest = Guest::enabled();
     let mut bytes = Vec::new();
-    for heartbeat_challenge in 0..1000 {
-        HostMessage::Challenge { heartbeat_challenge }.encode(1, &mut bytes);
+    let kind = NotificationType::Irrevocable;
+    for timeout_ms in 0..1000 {
+        let notify = ActionNotify { timeout_ms, ..notify(EventType::Pause, kind) };
+        HostMessage::ActionNotify(notify).encode(1, &mut bytes);
     }
     guest.input(Input::Received(&bytes));
-    assert_eq!(guest.answers().len(), 256);
-    assert_eq!(guest.answers()[255].heartbeat_response, 999);
-    assert_eq!(guest.counters().outputs_lost, 744);
+    assert_eq!(guest.sent.len(), 256);
+    assert_eq!(guest.counters().outputs_lost, 745, "a note of the first one went too");
 }

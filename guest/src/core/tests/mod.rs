@@ -6,9 +6,15 @@ use protocol::channel::{ChallengeResponse, GuestMessage, HostMessage, Init};
 
 use super::{Ask, Client, Config, Counters, Input, Note, Output, State};
 
+mod anything;
+mod applications;
 mod events;
+mod health;
 mod input;
 mod life;
+mod machine;
+mod questions;
+mod reload;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -79,6 +85,7 @@ impl Guest {
         let mut bytes = Vec::new();
         message.encode(7, &mut bytes);
         self.input(Input::Received(&bytes));
+        self.sleep(Duration::ZERO);
     }
 
     fn challenge(&mut self, value: u32) {

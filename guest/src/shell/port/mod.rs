@@ -1,18 +1,20 @@
 //! The port to the host: a virtio-serial device, or a UNIX socket that stands for one.
 
 mod device;
-mod poller;
 mod socket;
-mod stream;
 
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::time::Instant;
 
+use rustix::event::epoll::EventFlags;
+
 use super::Error;
+use super::poller::Poller;
+use super::stream::Sent;
+use crate::core::Limiter;
 use device::Device;
-use poller::Poller;
 use socket::Socket;
 
 /// Something that happened at the port.
@@ -26,11 +28,15 @@ pub(super) enum Event {
     Read(usize),
 }
 
-/// The open port. Nothing here blocks but [`woken`](Self::woken).
+/// The open port. Nothing here blocks.
 #[derive(Debug)]
 pub(super) struct Port {
-    poller: Poller,
+    /// What was reported of its descriptor and not dealt with.
+    report: Option<EventFlags>,
     kind: Kind,
+    /// Objects that the channel did not take.
+    dropped: u64,
+    warnings: Limiter,
 }
 
 #[derive(Debug)]
@@ -41,61 +47,74 @@ enum Kind {
 
 impl Port {
     /// Opens a device; a socket is connected to by and by.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path, poller: &Poller) -> Result<Self, Error> {
         let fail = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound => Error::NoDevice(path.to_owned()),
             _ => Error::Device { path: path.to_owned(), source },
         };
         let file_type = std::fs::metadata(path).map_err(fail)?.file_type();
-        let mut poller = Poller::new().map_err(Error::Runtime)?;
         let kind = if file_type.is_socket() {
             Kind::Socket(Socket::new(path))
         } else if file_type.is_char_device() {
-            Kind::Device(Device::open(path, &mut poller)?)
+            Kind::Device(Device::open(path, poller)?)
         } else {
             return Err(Error::NotAChannel(path.to_owned()));
         };
-        Ok(Self { poller, kind })
+        Ok(Self { report: None, kind, dropped: 0, warnings: Limiter::default() })
+    }
+
+    /// Takes what the poller says of its descriptor.
+    pub(super) fn reported(&mut self, flags: EventFlags) {
+        self.report = Some(flags);
     }
 
     /// The next thing that happened; `None` if nothing more has. Bytes are put into `buffer`.
     pub(super) fn next_event(
         &mut self,
         now: Instant,
+        poller: &Poller,
         buffer: &mut [u8],
     ) -> Result<Option<Event>, Error> {
-        let report = self.poller.take().map_err(Error::Runtime)?;
+        let report = self.report.take();
         match &mut self.kind {
-            Kind::Device(device) => device.next_event(now, report, &mut self.poller, buffer),
-            Kind::Socket(socket) => socket.next_event(now, report, &mut self.poller, buffer),
+            Kind::Device(device) => device.next_event(now, report, poller, buffer),
+            Kind::Socket(socket) => socket.next_event(now, report, poller, buffer),
         }
     }
 
     /// Sends an object in one write. One that the channel takes nothing of is dropped.
-    pub(super) fn send(&mut self, now: Instant, object: &[u8]) -> Result<(), Error> {
-        match &mut self.kind {
-            Kind::Device(device) => device.send(now, object, &mut self.poller),
-            Kind::Socket(socket) => socket.send(now, object, &mut self.poller),
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        object: &[u8],
+        poller: &Poller,
+    ) -> Result<(), Error> {
+        let sent = match &mut self.kind {
+            Kind::Device(device) => device.send(object, poller)?,
+            Kind::Socket(socket) => socket.send(object, poller)?,
+        };
+        if sent == Sent::Dropped {
+            self.dropped += 1;
+            if self.warnings.admit(now).is_some() {
+                tracing::warn!(dropped = self.dropped, "the host does not read what we send");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether [`next_event`](Self::next_event) has something without a report.
+    pub(super) fn unfinished(&self) -> bool {
+        match &self.kind {
+            Kind::Device(device) => device.unfinished(),
+            Kind::Socket(socket) => socket.unfinished(),
         }
     }
 
-    /// Waits until [`next_event`](Self::next_event) may have something, at most until `deadline`.
-    pub(super) async fn woken(
-        &mut self,
-        now: Instant,
-        deadline: Option<Instant>,
-    ) -> Result<(), Error> {
-        let (unfinished, retry_at) = match &self.kind {
-            Kind::Device(device) => (device.unfinished(), device.retry_at()),
-            Kind::Socket(socket) => (socket.unfinished(), socket.retry_at()),
-        };
-        if unfinished {
-            // A host that never stops sending must not keep signals from being seen.
-            tokio::task::yield_now().await;
-            return Ok(());
+    /// When [`next_event`](Self::next_event) is to be called without a report.
+    pub(super) fn retry_at(&self) -> Option<Instant> {
+        match &self.kind {
+            Kind::Device(device) => device.retry_at(),
+            Kind::Socket(socket) => socket.retry_at(),
         }
-        let alarm = deadline.into_iter().chain(retry_at).min();
-        self.poller.set_alarm(now, alarm).map_err(Error::Runtime)?;
-        self.poller.woken().await.map_err(Error::Runtime)
     }
 }

@@ -11,9 +11,9 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::Event;
-use super::poller::{Poller, Watch};
-use super::stream::{Incoming, Stream};
 use crate::shell::Error;
+use crate::shell::poller::{Poller, Source, Watch};
+use crate::shell::stream::{Incoming, Sent, Stream};
 
 /// Time before the first attempt to connect anew; doubles with each that fails.
 const RETRY_FIRST: Duration = Duration::from_millis(1500);
@@ -50,7 +50,7 @@ impl Socket {
         &mut self,
         now: Instant,
         report: Option<EventFlags>,
-        poller: &mut Poller,
+        poller: &Poller,
         buffer: &mut [u8],
     ) -> Result<Option<Event>, Error> {
         match &mut self.link {
@@ -69,7 +69,7 @@ impl Socket {
     fn read(
         stream: &mut Stream,
         report: Option<EventFlags>,
-        poller: &mut Poller,
+        poller: &Poller,
         buffer: &mut [u8],
     ) -> Result<Incoming, Error> {
         if let Some(flags) = report {
@@ -81,7 +81,7 @@ impl Socket {
                     return Ok(Incoming::End);
                 }
                 if !stream.has_rest() {
-                    poller.change(&*stream, Watch::Input).map_err(Error::Runtime)?;
+                    poller.change(&*stream, Source::Port, Watch::Input).map_err(Error::Runtime)?;
                 }
             }
         }
@@ -89,7 +89,7 @@ impl Socket {
         Ok(stream.read(buffer).unwrap_or(Incoming::End))
     }
 
-    fn connect(&mut self, now: Instant, poller: &mut Poller) -> Option<Event> {
+    fn connect(&mut self, now: Instant, poller: &Poller) -> Option<Event> {
         match connected(&self.path, poller) {
             Ok(stream) => {
                 self.link = Link::Up(stream);
@@ -110,19 +110,16 @@ impl Socket {
         Event::Down
     }
 
-    pub(super) fn send(
-        &mut self,
-        now: Instant,
-        object: &[u8],
-        poller: &mut Poller,
-    ) -> Result<(), Error> {
-        let Link::Up(stream) = &mut self.link else { return Ok(()) };
-        if stream.send(now, object).is_err() {
+    pub(super) fn send(&mut self, object: &[u8], poller: &Poller) -> Result<Sent, Error> {
+        let Link::Up(stream) = &mut self.link else { return Ok(Sent::Taken) };
+        let Ok(sent) = stream.send(object) else {
             self.link = Link::Lost;
-        } else if stream.has_rest() {
-            poller.change(&*stream, Watch::InputAndOutput).map_err(Error::Runtime)?;
+            return Ok(Sent::Taken);
+        };
+        if stream.has_rest() {
+            poller.change(&*stream, Source::Port, Watch::InputAndOutput).map_err(Error::Runtime)?;
         }
-        Ok(())
+        Ok(sent)
     }
 
     pub(super) fn retry_at(&self) -> Option<Instant> {
@@ -141,12 +138,12 @@ impl Socket {
     }
 }
 
-fn connected(path: &Path, poller: &mut Poller) -> Result<Stream, Errno> {
+fn connected(path: &Path, poller: &Poller) -> Result<Stream, Errno> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     connect(&fd, &SocketAddrUnix::new(path)?)?;
     poller
-        .add(&fd, Watch::Input)
+        .add(&fd, Source::Port, Watch::Input)
         .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
     Ok(Stream::new(fd))
 }

@@ -1,15 +1,12 @@
-//! The real client on a UNIX socket.
-
-mod harness;
+//! The channel to the host: announcements, challenges, hang-ups, noise.
 
 use std::path::Path;
 use std::process::Command;
 
-use harness::{Channel, Guest};
-use protocol::channel::{
-    ActionNotify, CorrectiveAction, EventType, GuestMessage, HostMessage, Name, NotificationType,
-    VoteResult,
-};
+use protocol::channel::{EventType, GuestMessage, Name, NotificationType, VoteResult};
+use rustix::process::Signal;
+
+use crate::harness::{Channel, Guest};
 
 #[test]
 fn it_announces_itself_and_answers_challenges() {
@@ -34,34 +31,15 @@ fn its_name_is_the_host_name_unless_given() {
 }
 
 #[test]
-fn it_announces_what_the_file_says() {
-    let channel = Channel::new();
-    let conf = channel.file("hb.conf", "HB_INTERVAL=\"500\"\nVOTE=3 # s\nCORRECTIVE_ACTION=log\n");
-    let _guest = channel.client_with(&["--config", conf.to_str().unwrap()]);
-    let init = channel.accept().receive_init();
-    assert_eq!((init.heartbeat_interval_ms, init.vote_secs), (500, 4));
-    assert_eq!(init.corrective_action, CorrectiveAction::Log);
-}
-
-#[test]
 fn it_agrees_to_a_vote() {
     let channel = Channel::new();
     let _guest = channel.client();
     let mut host = channel.accept();
     let init = host.enable();
-    host.send(&HostMessage::ActionNotify(ActionNotify {
-        invocation_id: init.invocation_id,
-        event_type: EventType::Stop,
-        notification_type: NotificationType::Revocable,
-        timeout_ms: 11_000,
-    }));
-    match host.receive() {
-        Some(GuestMessage::ActionResponse(response)) => {
-            assert_eq!(response.invocation_id, init.invocation_id);
-            assert_eq!(response.vote_result, VoteResult::Accept);
-        }
-        other => panic!("no action_response but {other:?}"),
-    }
+    host.notify(&init, EventType::Stop, NotificationType::Revocable);
+    let response = host.receive_response();
+    assert_eq!(response.invocation_id, init.invocation_id);
+    assert_eq!(response.vote_result, VoteResult::Accept);
 }
 
 #[test]
@@ -137,28 +115,11 @@ fn a_missing_device_is_not_configured() {
 #[test]
 fn a_path_that_is_no_channel_is_refused() {
     let channel = Channel::new();
-    for path in [channel.file("plain", ""), "/dev/null".into()] {
+    for path in [channel.folder.file("plain", ""), "/dev/null".into()] {
         let (status, log) = Guest::start(&path, &[]).end();
         assert_eq!(status.code(), Some(1));
         assert!(log.contains("neither a character device nor a UNIX socket"), "{log}");
     }
-}
-
-#[test]
-fn a_mistake_in_the_file_is_named_with_its_line() {
-    let channel = Channel::new();
-    let conf = channel.file("hb.conf", "# heartbeat\nHB_INTERVAL=399\n");
-    let (status, log) = channel.client_with(&["--config", conf.to_str().unwrap()]).end();
-    assert_eq!(status.code(), Some(1));
-    assert!(log.contains("hb.conf:2: HB_INTERVAL is 399 ms"), "{log}");
-}
-
-#[test]
-fn a_named_file_that_is_missing_is_an_error() {
-    let channel = Channel::new();
-    let (status, log) = channel.client_with(&["--config", "/nonexistent/hb.conf"]).end();
-    assert_eq!(status.code(), Some(1));
-    assert!(log.contains("/nonexistent/hb.conf: No such file"), "{log}");
 }
 
 #[test]
@@ -182,17 +143,22 @@ fn a_host_that_does_not_read_gets_whole_objects_when_it_reads_again() {
     let channel = Channel::new();
     let mut guest = channel.client();
     let mut host = channel.accept();
-    host.enable();
-    for value in 0..20_000 {
-        host.challenge(value);
+    let init = host.enable();
+    for _ in 0..2000 {
+        host.notify(&init, EventType::Stop, NotificationType::Revocable);
     }
     guest.await_log("the host does not read");
-    let mut last = host.receive_answer();
-    while last < 20_000 {
-        host.challenge(20_000);
-        let answer = host.receive_answer();
-        assert!(answer >= last, "{answer} after {last}");
-        last = answer;
+    // Whatever is received is whole, or it could not be decoded.
+    loop {
+        host.challenge(7);
+        match host.receive() {
+            Some(GuestMessage::ActionResponse(_)) => {}
+            Some(GuestMessage::ChallengeResponse(answer)) => {
+                assert_eq!(answer.heartbeat_response, 7);
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -220,6 +186,38 @@ fn its_log_has_a_line_for_each_change_and_none_for_a_heartbeat() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_any_more_changes_nothing() {
+    let channel = Channel::new();
+    let mut guest = channel.client();
+    let mut host = channel.accept();
+    host.enable();
+    guest.leave_log();
+    drop(host);
+    let mut host = channel.accept();
+    host.enable();
+    host.challenge(6);
+    assert_eq!(host.receive_answer(), 6);
+}
+
+#[test]
+fn a_log_that_is_full_stops_no_heartbeat() {
+    let channel = Channel::new();
+    let guest = channel.client();
+    let mut host = channel.accept();
+    host.enable();
+    // Each is a line of more than 40 bytes, and nobody reads them: a pipe holds 64 KB.
+    for value in 0..3000 {
+        guest.signal(Signal::HUP);
+        host.challenge(value);
+        assert_eq!(host.receive_answer(), value);
+    }
+    guest.terminate();
+    let (status, log) = guest.end();
+    assert_eq!(status.code(), Some(0));
+    assert!(log.lines().all(|line| line.contains("INFO")), "only whole lines are left out");
+}
+
+#[test]
 fn it_tells_its_version() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_guest-client")).arg("--version").output().unwrap();
@@ -227,4 +225,40 @@ fn it_tells_its_version() {
         String::from_utf8(output.stdout).unwrap(),
         format!("guest-client {}\n", env!("CARGO_PKG_VERSION"))
     );
+}
+
+#[test]
+fn after_a_pause_it_answers_the_newest_challenge_only() {
+    let channel = Channel::new();
+    let guest = channel.client();
+    let mut host = channel.accept();
+    host.enable();
+    host.challenge(1);
+    assert_eq!(host.receive_answer(), 1);
+    guest.pause();
+    for value in 2..=100 {
+        host.challenge(value);
+    }
+    guest.go_on();
+    assert_eq!(host.receive_answer(), 100);
+    host.challenge(101);
+    assert_eq!(host.receive_answer(), 101);
+}
+
+#[test]
+fn a_heartbeat_costs_a_wake_up() {
+    const HEARTBEATS: u32 = 200;
+    let channel = Channel::new();
+    let guest = channel.client();
+    let mut host = channel.accept();
+    host.enable();
+    host.challenge(0);
+    host.receive_answer();
+    let before = guest.sleeps();
+    for value in 1..=HEARTBEATS {
+        host.challenge(value);
+        host.receive_answer();
+    }
+    let sleeps = guest.sleeps() - before;
+    assert!(sleeps <= u64::from(HEARTBEATS) + 20, "{sleeps} for {HEARTBEATS} heartbeats");
 }
