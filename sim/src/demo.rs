@@ -1,17 +1,25 @@
-//! The demo: the real guestServer and real guest clients in a folder of their own, and what happens
-//! when guests die, freeze, leave, restart and come back.
+//! The demo, the whole loop on one machine: the real guestAgent between a fake VIM and fake
+//! maintenance, a real guestServer for each of two hosts, real guest clients; and what the VIM hears
+//! when guests die, hang, leave, restart and come back, are asked and told.
 //!
-//! - `play` and `scene` know what was done, what was heard and whether that is right; they read no
-//!   clock and touch no process.
+//! - `play`, `guest` and `scene` know what was done, what was heard and whether that is right; they
+//!   read no clock and touch no process. `roles` says whose part is what.
 //! - `view`, `report` and `words` turn it into a table, a summary and sentences.
-//! - `stage` runs it: processes ([`bound`]), the fake agent, a tap on each guest's device.
+//! - `inside` is what the guests are furnished with: settings, scripts.
+//! - `stage` runs the `script`: processes ([`bound`]), the VIM's records, guestServers' logs and
+//!   status files, a tap on each guest's device.
 
-mod agent;
 pub mod bound;
 mod cast;
+mod channels;
+mod controller;
+mod guest;
+mod inside;
+mod log;
 mod place;
 mod play;
 mod report;
+mod roles;
 mod scene;
 mod screen;
 mod script;
@@ -19,6 +27,7 @@ mod stage;
 mod status;
 mod tap;
 mod text;
+mod told;
 mod usage;
 mod view;
 mod words;
@@ -31,8 +40,8 @@ use std::time::Duration;
 pub use report::Report;
 pub use screen::{Look, Output};
 
-/// The fewest guests: each fault has one of its own.
-pub const GUESTS_MIN: u64 = 5;
+/// The fewest guests: each part has one of its own.
+pub const GUESTS_MIN: u64 = roles::ROLES as u64;
 /// The most: each is a process.
 pub const GUESTS_MAX: u64 = 500;
 
@@ -74,15 +83,18 @@ pub enum Error {
         log: String,
     },
     /// The beginning failed, so that there is nothing to show.
-    #[error("waited {} s in vain for {what}; the last words of guestServer:\n{log}", limit.as_secs())]
+    #[error("waited {} s in vain for {what}; the last words of the daemons:\n{log}", limit.as_secs())]
     NotReady {
         /// What was waited for.
         what: &'static str,
         /// For how long.
         limit: Duration,
-        /// The end of guestServer's log.
+        /// The ends of the daemons' logs.
         log: String,
     },
+    /// guestAgent says not where it listens.
+    #[error("guestAgent does not say where it listens; its words:\n{0}")]
+    Silent(String),
     /// The channels could not be made.
     #[error(transparent)]
     Channels(#[from] crate::qemu::Error),

@@ -15,23 +15,27 @@
 mod act;
 mod attend;
 mod babble;
+mod inside;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use guest_client::core::{Ask, Client, Config, HealthReport, Input, Note, Output, State};
-use protocol::channel::{
-    CorrectiveAction, GuestMessage, Health, LogMsg, NotificationType, VoteResult,
-};
+use guest_client::core::guest::{Input, Output};
+use guest_client::core::{Config, Guest, Settings, State};
+use protocol::channel::GuestMessage;
 
-pub use act::{Act, NotAnAct, Votes, parse_duration};
+pub use act::{Act, AppAct, CheckAct, NotAnAct, Votes, parse_duration};
 pub use attend::attend;
 use babble::Babble;
+pub use inside::APP_ACTION;
+use inside::{Inside, Tiding};
 
 /// Answers that a guest which answers late holds back at most; the oldest goes first.
 const HELD_MAX: usize = 256;
+/// Time between two runs of the health script.
+pub const CHECK: Duration = Duration::from_secs(5);
 
 /// What a guest's program does with its port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,10 +84,11 @@ pub struct Counts {
 
 /// One guest.
 pub struct ScriptedGuest {
-    config: Config,
+    settings: Settings,
     random: fastrand::Rng,
     /// The heartbeat client, while its program runs.
-    client: Option<Client>,
+    client: Option<Guest>,
+    inside: Inside,
     connected: bool,
     hung: bool,
     back_at: Option<Instant>,
@@ -96,21 +101,21 @@ pub struct ScriptedGuest {
 }
 
 /// How it answers.
+#[derive(Debug, Default)]
 struct Habits {
     late: Duration,
     lies: bool,
     mute: bool,
-    votes: Votes,
-    health: HealthReport,
 }
 
 impl ScriptedGuest {
     /// A healthy guest whose client starts `now`. The same seed gives the same guest.
     pub fn new(config: Config, now: Instant, seed: u64) -> Self {
         let mut guest = Self {
-            config,
+            settings: Settings { channel: config, ..Settings::default() },
             random: fastrand::Rng::with_seed(seed),
             client: None,
+            inside: Inside::default(),
             connected: false,
             hung: false,
             back_at: None,
@@ -137,8 +142,14 @@ impl ScriptedGuest {
                 self.die();
                 self.back_at = Some(now + down);
             }
-            Act::Unhealthy(action) => self.set_health(now, unhealthy(action)),
-            Act::Healthy => self.set_health(now, HealthReport::healthy()),
+            Act::Unhealthy(action) => self.inside.set_ill(Some(action)),
+            Act::Healthy => self.inside.set_ill(None),
+            Act::App(act) => self.inside.app(act),
+            Act::Check(act) => {
+                self.inside.check(act);
+                self.settings.health_check = (act != CheckAct::Off).then_some(CHECK);
+                self.tell(now, Input::Reconfigured(self.settings.clone()));
+            }
             Act::AnswerLate(late) => self.habits.late = late,
             Act::Lie(lies) => self.habits.lies = lies,
             Act::Mute(mute) => {
@@ -146,11 +157,13 @@ impl ScriptedGuest {
                 self.first_unanswered = None;
             }
             Act::Votes(votes) => {
-                self.habits.votes = votes;
-                self.tell(now, Input::Handlers { registered: votes != Votes::Agree });
+                self.inside.event = votes;
+                self.settings.event_script = votes != Votes::Agree;
+                self.tell(now, Input::Reconfigured(self.settings.clone()));
             }
             Act::Babble { per_second } => self.babble = Babble::new(now, per_second),
         }
+        self.settle(now);
     }
 
     /// What its program does with its port; the channel must be made to agree.
@@ -191,6 +204,8 @@ impl ScriptedGuest {
         if self.hung {
             return;
         }
+        // What scripts and applications have said is handed in before any deadline.
+        self.settle(now);
         if let Some(client) = &mut self.client {
             client.handle_deadline(now);
             if let Some(babble) = &mut self.babble {
@@ -235,7 +250,7 @@ impl ScriptedGuest {
 
     /// Where the client stands; `None` while its program does not run.
     pub fn state(&self) -> Option<State> {
-        self.client.as_ref().map(Client::state)
+        self.client.as_ref().map(Guest::state)
     }
 
     /// Whether its client answers challenges.
@@ -255,27 +270,26 @@ impl ScriptedGuest {
 
     fn start(&mut self, now: Instant) {
         self.die();
-        let mut random = self.random.fork();
-        let mut client = Client::new(self.config.clone(), now, Box::new(move || random.u32(..)));
-        let registered = self.habits.votes != Votes::Agree;
-        client.handle(now, Input::Handlers { registered });
-        self.client = Some(client);
+        let random = &mut self.random;
+        let fork = || -> protocol::Random {
+            let mut random = random.fork();
+            Box::new(move || random.u32(..))
+        };
+        self.client = Some(Guest::new(self.settings.clone(), now, fork));
+        self.inside.client_starts();
         self.counts.starts += 1;
+        self.settle(now);
     }
 
     /// The program is gone, and all that it knew.
     fn die(&mut self) {
         self.client = None;
+        self.inside.client_ends();
         self.connected = false;
         self.hung = false;
         self.back_at = None;
         self.held = VecDeque::new();
         self.steady = Steady::default();
-    }
-
-    fn set_health(&mut self, now: Instant, report: HealthReport) {
-        self.habits.health = report.clone();
-        self.tell(now, Input::Health(report));
     }
 
     fn tell(&mut self, now: Instant, input: Input<'_>) {
@@ -284,16 +298,33 @@ impl ScriptedGuest {
         }
     }
 
+    /// Hands in what scripts and applications say.
+    fn settle(&mut self, now: Instant) {
+        if self.hung || self.client.is_none() {
+            return;
+        }
+        while let Some(tiding) = self.inside.next() {
+            match tiding {
+                Tiding::Connected(key) => self.tell(now, Input::AppConnected(key)),
+                Tiding::Says(key, message) => {
+                    self.tell(now, Input::AppReceived(key, &message.encode(0)));
+                }
+                Tiding::Closed(key) => self.tell(now, Input::AppClosed(key)),
+                Tiding::Ended(run, end) => self.tell(now, Input::ScriptEnded { run, end }),
+            }
+        }
+    }
+
     fn carry_out(&mut self, now: Instant, output: Output, out: &mut Vec<u8>) -> Option<Written> {
         match output {
             Output::Send { sequence, message } => return self.send(now, sequence, message, out),
-            Output::Ask(ask) => self.answer(now, &ask),
-            Output::Note(Note::State { to: State::Enabled, .. }) => {
-                self.tell(now, Input::Health(self.habits.health.clone()));
-            }
-            Output::Note(_) => {}
+            Output::Run { run, script } => self.inside.runs(run, script),
+            Output::AppSend { to, message, .. } => self.inside.told(to, &message),
+            Output::AppClose(key) => self.inside.closed(key),
+            Output::Kill(_) | Output::Note(_) => {}
             Output::Leave => self.die(),
         }
+        self.settle(now);
         None
     }
 
@@ -343,36 +374,6 @@ impl ScriptedGuest {
             GuestMessage::Exit(_) => self.counts.exits += 1,
         }
         Written::Message
-    }
-
-    fn answer(&mut self, now: Instant, ask: &Ask) {
-        let (vote_result, why) = match (self.habits.votes, ask.notify.notification_type) {
-            (Votes::Ignore, _) => return,
-            (Votes::Reject, NotificationType::Revocable) => (VoteResult::Reject, "not now"),
-            (Votes::Agree, NotificationType::Revocable) => (VoteResult::Accept, ""),
-            (_, NotificationType::Irrevocable) => (VoteResult::Complete, ""),
-        };
-        self.tell(now, Input::EventAnswer { id: ask.id, vote_result, log_msg: LogMsg::new(why) });
-    }
-}
-
-impl Default for Habits {
-    fn default() -> Self {
-        Self {
-            late: Duration::ZERO,
-            lies: false,
-            mute: false,
-            votes: Votes::Agree,
-            health: HealthReport::healthy(),
-        }
-    }
-}
-
-fn unhealthy(corrective_action: CorrectiveAction) -> HealthReport {
-    HealthReport {
-        health: Health::Unhealthy,
-        corrective_action,
-        log_msg: LogMsg::new("the script says so"),
     }
 }
 

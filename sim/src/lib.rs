@@ -3,6 +3,7 @@
 //!
 //! - [`mod@bench`]: the real guestServer, measured from outside.
 //! - [`channel`]: QEMU's virtio-serial channel as a pure model.
+//! - [`cloud`]: several hosts, the real guestAgent, a VIM and maintenance in virtual time.
 //! - [`demo`]: the real daemons in a play of faults.
 //! - [`guest`]: a guest that follows a script, around the real client core.
 //! - [`maintenance`]: mtcAgent, who hands the inventory of hosts to guestAgent.
@@ -15,6 +16,7 @@ pub mod background;
 pub mod bench;
 pub mod channel;
 mod clock;
+pub mod cloud;
 pub mod demo;
 pub mod guest;
 pub mod histogram;

@@ -30,7 +30,7 @@ enum Command {
     Vim(cli::vim::Args),
     /// Be maintenance: hand the inventory of hosts to guestAgent.
     Maintenance(cli::maintenance::Args),
-    /// Run the real daemons and show what they do when guests die, freeze, leave and come back.
+    /// Run the real daemons and show what they do when guests die, freeze, fall ill, leave and return.
     Demo(cli::demo::Args),
     /// Run the real cores through hours of faults in virtual time.
     Soak(cli::soak::Args),

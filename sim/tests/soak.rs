@@ -8,11 +8,13 @@ use guest_sim::world::Sabotage;
 fn settings(guests: usize, minutes: u64) -> Settings {
     Settings {
         guests,
+        hosts: 0,
         lasts: Duration::from_mins(minutes),
         interval: Duration::from_secs(1),
         mixed: true,
         print: Print::Nothing,
         sabotage: None,
+        agent_sabotage: None,
     }
 }
 

@@ -20,7 +20,7 @@ use protocol::limits::INT_MAX;
 use rustix::event::{Timespec, epoll};
 use rustix::io::{read, write};
 
-use super::daemon::cpu_of;
+use super::process::cpu_of;
 use crate::clock;
 
 const SLOT: Duration = Duration::from_millis(50);

@@ -1,12 +1,14 @@
-//! `guest-sim bench`: the real guestServer as a whole process, measured from outside.
+//! `guest-sim bench`: the real daemons as whole processes, measured from outside.
 //!
-//! Each measurement starts a daemon of its own on a temporary directory, fake channels in this
+//! guestAgent's measurements are in [`controller`]. Each of guestServer's starts a daemon of its own on a temporary directory, fake channels in this
 //! process, and a fake agent; all end with the measurement. CPU time is the kernel's count for the
 //! daemon's threads, memory its resident set.
 
 mod agent;
+mod controller;
 mod daemon;
 mod floor;
+mod process;
 mod report;
 mod rows;
 mod span;
@@ -14,10 +16,11 @@ mod span;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use controller::{AgentOptions, run_agent};
 pub use floor::{Part, run_part};
 pub use report::{Report, Row};
 
-/// How long to measure.
+/// How long to measure guestServer.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where the guestServer binary is.
@@ -34,7 +37,7 @@ pub struct Options {
     pub progress: bool,
 }
 
-/// Runs all measurements, one after the other.
+/// Runs all measurements of guestServer, one after the other.
 pub fn run(options: &Options) -> anyhow::Result<Report> {
     let mut report = Report::default();
     rows::idle(options, &mut report)?;

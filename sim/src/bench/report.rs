@@ -7,6 +7,8 @@ use serde::Serialize;
 pub struct Report {
     /// In the order in which they were measured.
     pub rows: Vec<Row>,
+    /// What else is worth knowing, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// One measured value.
@@ -31,6 +33,11 @@ impl Report {
         self.rows.push(Row { what: what.to_owned(), target, measured, unit, reached });
     }
 
+    /// Adds what has no target.
+    pub(super) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
     /// Whether every target was reached.
     pub fn all_reached(&self) -> bool {
         self.rows.iter().all(|row| row.reached)
@@ -46,6 +53,12 @@ impl std::fmt::Display for Report {
             let (target, measured) = (number(row.target), number(row.measured));
             let (what, unit) = (&row.what, row.unit);
             writeln!(f, "| {what} | at most {target} {unit} | {measured} {unit} | {verdict} |")?;
+        }
+        if !self.notes.is_empty() {
+            writeln!(f)?;
+        }
+        for note in &self.notes {
+            writeln!(f, "- {note}")?;
         }
         Ok(())
     }

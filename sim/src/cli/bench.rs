@@ -1,22 +1,29 @@
-//! `guest-sim bench`: measures the real guestServer.
+//! `guest-sim bench`: measures the real daemons.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use guest_sim::bench::{self, Options, Part};
+use guest_sim::bench::{self, AgentOptions, Options, Part, Report};
 
 /// Options of `guest-sim bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Measure guestAgent instead of guestServer.
+    #[arg(long)]
+    agent: bool,
     /// Short spans: figures of about two minutes instead of a quarter of an hour.
     #[arg(long)]
     quick: bool,
     /// How many guests are many.
-    #[arg(long, value_name = "N", default_value_t = 9000)]
+    #[arg(long, value_name = "N", default_value_t = 9000, conflicts_with = "agent")]
     many: usize,
-    /// Where guestServer is [default: beside this program].
+    /// How many hosts are many, for guestAgent.
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "agent",
+        value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    hosts: u16,
+    /// Where the daemons are [default: beside this program].
     #[arg(long, value_name = "DIR")]
     bin_dir: Option<PathBuf>,
     /// Print the table as a JSON object.
@@ -48,7 +55,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         bench::run_part(part, socket, args.part_count, span)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let report = bench::run(&options(args)?)?;
+    let report = measure(args)?;
     if args.json {
         say!("{}", serde_json::to_string(&report)?);
     } else {
@@ -57,22 +64,50 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if report.all_reached() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn options(args: &Args) -> anyhow::Result<Options> {
+fn measure(args: &Args) -> anyhow::Result<Report> {
     let guest_sim = std::env::current_exe().context("cannot find this program's own file")?;
     let beside = guest_sim.parent().context("this program's file is in no directory")?;
-    let guest_server = args.bin_dir.as_deref().unwrap_or(beside).join("guestServer");
+    let dir = args.bin_dir.as_deref().unwrap_or(beside);
+    if args.agent {
+        return bench::run_agent(&agent_options(args, program(dir, "guestAgent")?));
+    }
+    let guest_server = program(dir, "guestServer")?;
+    bench::run(&options(args, guest_server, guest_sim))
+}
+
+fn program(dir: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let path = dir.join(name);
     anyhow::ensure!(
-        guest_server.exists(),
-        "no guestServer at {}; build it (cargo build --release) or name its folder with --bin-dir",
-        guest_server.display()
+        path.exists(),
+        "no {name} at {}; build it (cargo build --release) or name its folder with --bin-dir",
+        path.display()
     );
+    Ok(path)
+}
+
+fn options(args: &Args, guest_server: PathBuf, guest_sim: PathBuf) -> Options {
     let (span, long_span) = if args.quick { (15, 30) } else { (60, 600) };
-    Ok(Options {
+    Options {
         guest_server,
         guest_sim,
         span: Duration::from_secs(span),
         long_span: Duration::from_secs(long_span),
         many: args.many,
         progress: true,
-    })
+    }
+}
+
+fn agent_options(args: &Args, guest_agent: PathBuf) -> AgentOptions {
+    let (rounds, load, losses, idle) =
+        if args.quick { (2, 10, 200, 20) } else { (6, 60, 1000, 60) };
+    AgentOptions {
+        guest_agent,
+        hosts: args.hosts.into(),
+        instances: 100,
+        rounds,
+        load_span: Duration::from_secs(load),
+        losses,
+        idle_span: Duration::from_secs(idle),
+        progress: true,
+    }
 }

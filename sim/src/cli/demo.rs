@@ -13,7 +13,7 @@ use guest_sim::demo::{self, GUESTS_MAX, GUESTS_MIN, Options, Output, Report, bou
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit status: 0 if all was right, 1 otherwise.")]
 pub(crate) struct Args {
-    /// Guests, each with a real client process; the first five have something done to them.
+    /// Guests on two hosts; the first seven have something done to them.
     #[arg(
         long,
         value_name = "N",
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Print nothing but a JSON object at the end.
     #[arg(long)]
     json: bool,
-    /// Where guestServer and guest-client are [default: beside this program].
+    /// Where guestAgent, guestServer and guest-client are [default: beside this program].
     #[arg(long, value_name = "DIR")]
     bin_dir: Option<PathBuf>,
     /// Used by the demo itself: become PROGRAM, to be killed when the process PID ends.

@@ -40,7 +40,9 @@ pub(crate) struct Args {
     first: u64,
     /// What goes wrong, as WHAT@TIME or WHAT@TIME/N for every Nth guest; separated by commas or
     /// given several times. WHAT: hang, recover, die, leave, start, reboot=TIME, unhealthy=ACTION,
-    /// healthy, late=TIME, lie, honest, mute, speak, reject, ignore, agree, babble=RATE, quiet;
+    /// healthy, late=TIME, lie, honest, mute, speak, reject, ignore, agree, babble=RATE, quiet,
+    /// app, app-hang, app-recover, app-crash, app-quit, app-reject, app-ignore, app-agree, check,
+    /// check-hang, check-break, check-off;
     /// qemu-stop, qemu-cont, qemu-kill, qemu-quit, qemu-start.
     #[arg(long, value_name = "FAULTS", value_delimiter = ',')]
     faults: Vec<Fault>,

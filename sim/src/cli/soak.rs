@@ -9,16 +9,20 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// The real cores in virtual time, with everything going wrong that can.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
-    /// Guests on the host.
+    /// Guests, on all hosts together.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     guests: u32,
+    /// Hosts of a cloud: guestServer on each, guestAgent, a VIM and maintenance. 0: guestServer alone,
+    /// with a simple agent.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(..=100))]
+    hosts: u16,
     /// Virtual hours.
     #[arg(long, conflicts_with = "minutes", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     hours: Option<u64>,
     /// Virtual minutes, at least 12 [default: 30].
     #[arg(long, value_parser = clap::value_parser!(u64).range(12..=600_000))]
     minutes: Option<u64>,
-    /// The first seed; a run with the same seed and the same guests and time is the same run.
+    /// The first seed; a run with the same seed, guests, hosts and time is the same run.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1 << 60))]
     seed: u64,
     /// How many seeds, from --seed on.
@@ -36,7 +40,7 @@ pub(crate) struct Args {
     /// Print the results as one JSON object.
     #[arg(long)]
     json: bool,
-    /// Print what happens to this instance and to the host.
+    /// Print what happens to this instance, to hosts, agent and VIM.
     #[arg(long, value_name = "INSTANCE", conflicts_with = "json")]
     only: Option<usize>,
     /// Print everything that happens.
@@ -55,11 +59,13 @@ impl Args {
         };
         Settings {
             guests: self.guests as usize,
+            hosts: self.hosts.into(),
             lasts: Duration::from_secs(minutes * 60).max(SHORTEST),
             interval: Duration::from_millis(self.interval_ms),
             mixed: !self.same_interval,
             print,
             sabotage: None,
+            agent_sabotage: None,
         }
     }
 }

@@ -10,15 +10,22 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
-    Pid, Signal, getpid, getppid, kill_process, set_parent_process_death_signal,
+    Pid, PidfdFlags, Signal, getpid, getppid, kill_process, pidfd_open,
+    set_parent_process_death_signal,
 };
+
+use crate::clock;
 
 /// What the command line of this program has before its own pid and the program to become.
 pub const FLAGS: [&str; 2] = ["demo", "--bound-to"];
-/// Settings of guestServer that the caller's environment may hold.
-const SERVER_ENVIRONMENT: &str = "GUEST_SERVER_";
+/// Settings of the programs that the caller's environment may hold.
+const ENVIRONMENT: &str = "GUEST_";
+/// How long a process that is told to end may take for it.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A process that is killed and waited for when this is dropped.
 #[derive(Debug)]
@@ -39,7 +46,7 @@ impl Bound {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(FLAGS).arg(getpid().to_string()).arg("--").arg(program).args(args);
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with(SERVER_ENVIRONMENT) {
+            if name.to_string_lossy().starts_with(ENVIRONMENT) {
                 command.env_remove(name);
             }
         }
@@ -63,6 +70,13 @@ impl Bound {
         let _ = kill_process(self.pid, signal);
     }
 
+    /// Waits for its end for a while. If that is not possible it has no time to end.
+    fn await_end(&self, limit: Duration) {
+        let Ok(ending) = pidfd_open(self.pid, PidfdFlags::empty()) else { return };
+        let Ok(limit) = Timespec::try_from(limit) else { return };
+        let _ = poll(&mut [PollFd::new(&ending, PollFlags::IN)], Some(&limit));
+    }
+
     /// How it ended, if it has.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
@@ -75,6 +89,27 @@ impl Drop for Bound {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Tells all of them to end, so that each ends what it started, and waits a second for it.
+pub(super) fn end_well(processes: &[Bound]) {
+    for process in processes {
+        process.signal(Signal::TERM);
+        // One that is frozen must be able to.
+        process.signal(Signal::CONT);
+    }
+    let start = clock::now();
+    for process in processes {
+        let rest = GRACE.saturating_sub(clock::now().saturating_duration_since(start));
+        process.await_end(rest);
+    }
+}
+
+/// The arguments that give each flag its value.
+pub(super) fn flags<V: Into<OsString>>(
+    values: impl IntoIterator<Item = (&'static str, V)>,
+) -> impl Iterator<Item = OsString> {
+    values.into_iter().flat_map(|(flag, value)| [flag.into(), value.into()])
 }
 
 /// Turns this process into `program`, to be killed when the process `parent` dies. Returns only if

@@ -6,20 +6,23 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::Error;
+use super::roles::HOSTS;
 
+const AGENT: &str = "guestAgent";
 const SERVER: &str = "guestServer";
 const CLIENT: &str = "guest-client";
 /// What a path of a socket may have, in bytes.
 const SOCKET_PATH_MAX: usize = 107;
 /// The longest that stands behind the temporary folder's parent: this folder's name, and what
 /// guestServer reserves for a channel's name in its directory.
-const LONGEST_REST: usize = "/demo-123456/channels".len() + 64;
+const LONGEST_REST: usize = "/demo-123456/channels-1".len() + 64;
 /// Bytes of a log that an error message shows.
 const LAST_WORDS: usize = 1500;
 
 /// The real programs.
 #[derive(Debug)]
 pub(super) struct Programs {
+    pub(super) agent: PathBuf,
     pub(super) server: PathBuf,
     pub(super) client: PathBuf,
 }
@@ -30,7 +33,7 @@ impl Programs {
             let path = std::path::absolute(dir.join(name)).unwrap_or_else(|_| dir.join(name));
             if path.is_file() { Ok(path) } else { Err(Error::NotBuilt(path)) }
         };
-        Ok(Self { server: find(SERVER)?, client: find(CLIENT)? })
+        Ok(Self { agent: find(AGENT)?, server: find(SERVER)?, client: find(CLIENT)? })
     }
 }
 
@@ -43,10 +46,13 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn make() -> io::Result<Self> {
         let place = Self { dir: tempfile::Builder::new().prefix("demo-").tempdir_in(parent())? };
-        std::fs::create_dir(place.channels())?;
-        std::fs::create_dir(place.devices())?;
-        std::fs::create_dir(place.taps())?;
-        std::fs::write(place.server_config(), "")?;
+        for host in 0..HOSTS {
+            std::fs::create_dir(place.channels(host))?;
+        }
+        for folder in [place.devices(), place.taps(), place.application_sockets(), place.scripts()]
+        {
+            std::fs::create_dir(folder)?;
+        }
         Ok(place)
     }
 
@@ -54,8 +60,9 @@ impl Place {
         self.dir.path()
     }
 
-    pub(super) fn channels(&self) -> PathBuf {
-        self.dir().join("channels")
+    /// Where a host's guestServer looks for channels.
+    pub(super) fn channels(&self, host: usize) -> PathBuf {
+        self.dir().join(format!("channels-{host}"))
     }
 
     pub(super) fn devices(&self) -> PathBuf {
@@ -71,20 +78,37 @@ impl Place {
         self.taps().join(guest)
     }
 
-    pub(super) fn server_config(&self) -> PathBuf {
-        self.dir().join("guestServer.ini")
+    fn application_sockets(&self) -> PathBuf {
+        self.dir().join("api")
     }
 
-    pub(super) fn client_config(&self) -> PathBuf {
-        self.dir().join("guest_heartbeat.conf")
+    /// The socket that a guest's client serves applications on.
+    pub(super) fn application_socket(&self, guest: &str) -> PathBuf {
+        self.application_sockets().join(guest)
     }
 
-    pub(super) fn pid_file(&self) -> PathBuf {
-        self.dir().join("guestServer.pid")
+    /// The scripts of all guests.
+    pub(super) fn scripts(&self) -> PathBuf {
+        self.dir().join("scripts")
     }
 
-    pub(super) fn status_file(&self) -> PathBuf {
-        self.dir().join("guestServer.info")
+    /// A file that is never there.
+    pub(super) fn absent(&self) -> PathBuf {
+        self.dir().join("absent")
+    }
+
+    /// The configuration of a daemon or a client.
+    pub(super) fn config(&self, name: &str) -> PathBuf {
+        self.dir().join(format!("{name}.conf"))
+    }
+
+    /// It is there while a daemon listens.
+    pub(super) fn pid_file(&self, name: &str) -> PathBuf {
+        self.dir().join(format!("{name}.pid"))
+    }
+
+    pub(super) fn status_file(&self, name: &str) -> PathBuf {
+        self.dir().join(format!("{name}.info"))
     }
 
     pub(super) fn log(&self, name: &str) -> PathBuf {

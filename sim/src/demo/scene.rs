@@ -1,16 +1,26 @@
 //! One thing that is done to a guest, and whether what followed is right.
 
+#[cfg(test)]
+mod tests;
+
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use super::play::{Kind, Said};
+use protocol::channel::EventType;
+use protocol::vim::{AlarmState, GuestResponse};
+
+use super::inside::HEALTH_INTERVAL;
+use super::told::{Kind, Said, Told};
 use super::words;
+use crate::vim::Consequence;
 
 /// What the machine that all this runs on may add to a time.
-const SLACK: Duration = Duration::from_millis(200);
-/// Clocks of three processes are read one after the other: a time may seem this much too short.
+const SLACK: Duration = Duration::from_millis(250);
+/// Clocks of several processes are read one after the other: a time may seem this much too short.
 const EARLY: Duration = Duration::from_millis(50);
-/// From a client's start to its first heartbeat when all start at once.
-const START: Duration = Duration::from_secs(10);
+/// From a client's start to when the VIM hears of it, when all start at once: datagrams may get lost
+/// then, and two rounds of guestAgent's audit make up for them.
+const START: Duration = Duration::from_secs(20);
 /// A client that hears no challenge for this long, and at least two intervals, announces itself
 /// anew (`HB_MIN_TIMEOUT`).
 const CLIENT_SILENCE: Duration = Duration::from_secs(5);
@@ -22,35 +32,65 @@ pub(super) enum What {
     Start,
     /// SIGKILL to the client.
     Kill,
+    /// The VIM reboots a lost guest: a new QEMU with a new client.
+    Repair,
     /// SIGSTOP to the client.
     Freeze,
+    /// SIGCONT to a frozen client.
+    Thaw,
+    /// Its health script fails.
+    FallIll,
+    /// The VIM reboots an ill guest, and what it was ill of is gone.
+    RebootIll,
+    /// SIGKILL to the application in it.
+    CrashApplication,
+    /// The application is started again.
+    StartApplication,
     /// SIGTERM to the client.
     Leave,
+    /// A new client where one left.
+    StartLeft,
     /// SIGKILL to the client and a new one at once.
     Restart,
     /// SIGKILL to QEMU, and with it to the guest.
     KillQemu,
-    /// SIGCONT to a frozen client.
-    Thaw,
-    /// A new client where one was killed.
-    StartKilled,
-    /// A new client where one left.
-    StartLeft,
     /// A new QEMU and a guest in it.
     StartQemu,
+    /// The VIM asks whether it may be stopped, and it objects.
+    VoteStop,
+    /// The VIM asks whether it may be rebooted, and it agrees.
+    VoteReboot,
+    /// The VIM tells it that it is rebooted.
+    NotifyReboot,
+    /// The VIM reboots it: its client is killed and nobody is there for a while.
+    Reboot,
+    /// It has booted.
+    StartRebooted,
 }
 
-/// What is right.
+/// What is right for the VIM to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Right {
-    /// "Heartbeat stopped" and "heartbeat loss", 2 to 3 intervals after it.
-    Lost,
-    /// "Heartbeat stopped" at once, which is long before a missed challenge could tell, and no loss.
+    /// "Heartbeat stopped" and "failed", 2 to 3 intervals after it, and this is what the VIM does.
+    Lost(Consequence),
+    /// "Unhealthy" within this time, and this is what the VIM does.
+    Ill(Duration, Consequence),
+    /// The guest says that it is well within this time. There is no event for that, so the VIM is
+    /// told nothing.
+    Well(Duration),
+    /// "Heartbeat stopped" and then "heartbeat running", this one within this time.
+    Rebooted(Duration),
+    /// "Heartbeat stopped" at once, which is long before a missed challenge could tell, and no
+    /// alarm.
     Stopped,
-    /// It heartbeats again and there is no loss.
+    /// "Heartbeat stopped" 2 to 3 intervals after it, and no alarm: its silence was announced.
+    Excused,
+    /// It heartbeats again and there is no alarm.
     NeverLost,
     /// "Heartbeat running" within this time.
     Running(Duration),
+    /// This answer, and this is what it means, within an interval.
+    Answer(GuestResponse, Consequence),
 }
 
 /// Something that is done to a guest and what followed.
@@ -59,17 +99,25 @@ pub(super) struct Scene {
     pub(super) what: What,
     /// Index of the guest.
     pub(super) guest: usize,
+    /// Index of its host.
+    pub(super) host: usize,
     /// When it was done.
     pub(super) at: Instant,
     /// Until the next scene of this guest begins.
     pub(super) events: Vec<(Instant, Kind)>,
     pub(super) verdict: Option<Verdict>,
+    /// The reason that came with the last event that had one.
+    pub(super) reason: String,
+    /// What guestServer found out, in its words.
+    pub(super) found: Option<String>,
     /// The guest's last heartbeat before.
     last_beat: Option<Instant>,
     /// Whether a new client announced itself.
     announced: bool,
     /// The first heartbeat of that client.
     again: Option<Instant>,
+    /// The first healthy answer.
+    well: Option<Instant>,
     /// Whether the client that was asked to leave ended well.
     ended_well: Option<bool>,
     /// What the machine itself was late.
@@ -87,46 +135,95 @@ pub(super) struct Verdict {
 }
 
 impl What {
-    /// Whether it is a fault, or the end of one.
+    /// Whether it is a fault; otherwise the end of one, or something that the VIM does.
     pub(super) fn is_fault(self) -> bool {
-        use What::{Freeze, Kill, KillQemu, Leave, Restart};
-        matches!(self, Kill | Freeze | Leave | Restart | KillQemu)
+        use What::{CrashApplication, FallIll, Freeze, Kill, KillQemu, Leave, Restart};
+        matches!(self, Kill | Freeze | FallIll | CrashApplication | Leave | Restart | KillQemu)
     }
 
     fn right(self, interval: Duration) -> Right {
         match self {
-            Self::Kill | Self::Freeze => Right::Lost,
+            Self::Kill => Right::Lost(Consequence::Reboots),
+            Self::Freeze => Right::Lost(Consequence::Logs),
+            // The next run of the script finds it, the next answer tells.
+            Self::FallIll => Right::Ill(HEALTH_INTERVAL + interval, Consequence::Reboots),
+            // It is away for one of them.
+            Self::RebootIll => Right::Rebooted(2 * interval),
+            Self::CrashApplication => Right::Ill(interval, Consequence::Logs),
+            Self::StartApplication => Right::Well(interval),
             Self::Leave | Self::KillQemu => Right::Stopped,
+            Self::Reboot => Right::Excused,
             Self::Restart => Right::NeverLost,
             Self::Start => Right::Running(START),
             Self::Thaw => Right::Running(CLIENT_SILENCE.max(2 * interval)),
-            Self::StartKilled | Self::StartLeft | Self::StartQemu => Right::Running(interval),
+            // As above.
+            Self::Repair => Right::Running(2 * interval),
+            Self::StartLeft | Self::StartQemu | Self::StartRebooted => Right::Running(interval),
+            Self::VoteStop => {
+                Right::Answer(GuestResponse::Reject, Consequence::CalledOff(EventType::Stop))
+            }
+            Self::VoteReboot => {
+                Right::Answer(GuestResponse::Allow, Consequence::Allowed(EventType::Reboot))
+            }
+            Self::NotifyReboot => {
+                Right::Answer(GuestResponse::Proceed, Consequence::Proceeds(EventType::Reboot))
+            }
         }
     }
 }
 
 impl Scene {
-    pub(super) fn new(what: What, guest: usize, at: Instant, last_beat: Option<Instant>) -> Self {
+    pub(super) fn new(
+        what: What,
+        guest: usize,
+        host: usize,
+        at: Instant,
+        last_beat: Option<Instant>,
+    ) -> Self {
         Self {
             what,
             guest,
+            host,
             at,
             events: Vec::new(),
             verdict: None,
+            reason: String::new(),
+            found: None,
             last_beat,
             announced: false,
             again: None,
+            well: None,
             ended_well: None,
             stall: Duration::ZERO,
         }
+    }
+
+    /// The VIM was told something about the guest.
+    pub(super) fn told(&mut self, told: Told) {
+        self.events.push((told.at, told.kind));
+        if !told.reason.is_empty() {
+            self.reason = told.reason;
+        }
+    }
+
+    /// guestServer said why it ended the guest's heartbeat, or what the guest complains of.
+    pub(super) fn found(&mut self, why: String) {
+        self.found = Some(why);
     }
 
     /// The guest's client said something.
     pub(super) fn heard(&mut self, at: Instant, said: Said) {
         match said {
             Said::Init => self.announced = true,
-            Said::Answer if self.announced && self.again.is_none() => self.again = Some(at),
-            Said::Answer | Said::Exit => {}
+            Said::Exit => {}
+            Said::Answer | Said::Unhealthy => {
+                if self.announced {
+                    self.again.get_or_insert(at);
+                }
+                if said == Said::Answer {
+                    self.well.get_or_insert(at);
+                }
+            }
         }
     }
 
@@ -147,19 +244,43 @@ impl Scene {
     pub(super) fn judge(&self, now: Instant, interval: Duration, over: bool) -> Option<Verdict> {
         let slack = SLACK + self.stall;
         let silence = 3 * interval + slack;
+        let in_silence = (2 * interval).saturating_sub(EARLY)..=silence;
+        let waited = |within: Duration| over || now > self.at + within + 2 * interval;
         match self.what.right(interval) {
-            Right::Lost => self.judge_events(
-                &[Kind::Stopped, Kind::Loss],
-                (2 * interval).saturating_sub(EARLY)..=silence,
-                over || now > self.at + silence + 2 * interval,
+            Right::Lost(repair) => self.judge_events(
+                &[Kind::Stopped, Kind::Alarm(AlarmState::Failed, repair)],
+                in_silence,
+                waited(silence),
             ),
-            Right::Stopped => self.judge_stopped(now, interval / 2 + slack, silence, over),
+            Right::Ill(within, so) => {
+                let within = within + slack;
+                let alarm = [Kind::Alarm(AlarmState::Unhealthy, so)];
+                self.judge_events(&alarm, Duration::ZERO..=within, waited(within))
+            }
+            Right::Well(within) => {
+                let within = within + slack;
+                self.judge_well(now, within, waited(within))
+            }
+            Right::Rebooted(within) => {
+                let within = within + slack;
+                let events = [Kind::Stopped, Kind::Running];
+                self.judge_events(&events, Duration::ZERO..=within, waited(within))
+            }
+            Right::Stopped => {
+                let at_once = Duration::ZERO..=interval / 2 + slack;
+                self.judge_stopped(at_once, over || now > self.at + silence)
+            }
+            Right::Excused => self.judge_stopped(in_silence, over || now > self.at + silence),
             Right::NeverLost => self.judge_restart(now, interval, silence, over),
-            Right::Running(within) => self.judge_events(
-                &[Kind::Running],
-                Duration::ZERO..=within + slack,
-                over || now > self.at + within + slack + 2 * interval,
-            ),
+            Right::Running(within) => {
+                let within = within + slack;
+                self.judge_events(&[Kind::Running], Duration::ZERO..=within, waited(within))
+            }
+            Right::Answer(response, so) => {
+                let within = interval + slack;
+                let answer = [Kind::Answer(response, so)];
+                self.judge_events(&answer, Duration::ZERO..=within, waited(within))
+            }
         }
     }
 
@@ -168,32 +289,43 @@ impl Scene {
     fn judge_events(
         &self,
         right: &[Kind],
-        within: std::ops::RangeInclusive<Duration>,
+        within: RangeInclusive<Duration>,
         waited: bool,
     ) -> Option<Verdict> {
         let after = self.events.last().map(|(at, _)| at.saturating_duration_since(self.at));
         let so_far = self.is_so_far(right);
         let complete = so_far && self.events.len() == right.len();
         if complete && after.is_some_and(|after| within.contains(&after)) {
-            return Some(self.verdict(true, after));
+            // Whoever calls something off wants to know why.
+            let explained = self.what != What::VoteStop || !self.reason.is_empty();
+            return Some(self.verdict(explained, after));
         }
         (waited || !so_far).then(|| self.verdict(false, after))
     }
 
-    fn judge_stopped(
-        &self,
-        now: Instant,
-        at_once: Duration,
-        silence: Duration,
-        over: bool,
-    ) -> Option<Verdict> {
+    /// Right if the heartbeat stopped within a time and, as long as one could come, no alarm did.
+    fn judge_stopped(&self, within: RangeInclusive<Duration>, waited: bool) -> Option<Verdict> {
         let after = self.events.first().map(|(at, _)| at.saturating_duration_since(self.at));
         if !self.is_so_far(&[Kind::Stopped]) {
             return Some(self.verdict(false, after));
         }
         let ended_well = self.what != What::Leave || self.ended_well == Some(true);
-        let at_once = after.is_some_and(|after| after <= at_once);
-        (over || now > self.at + silence).then(|| self.verdict(at_once && ended_well, after))
+        let in_time = after.is_some_and(|after| within.contains(&after));
+        waited.then(|| self.verdict(in_time && ended_well, after))
+    }
+
+    /// Right if it was well within a time and no event came in that time.
+    fn judge_well(&self, now: Instant, within: Duration, waited: bool) -> Option<Verdict> {
+        let after = self.well_after();
+        let quiet = self.events.is_empty();
+        let in_time = after.is_some_and(|after| after <= within);
+        let over = waited || (in_time && now > self.at + within);
+        (over || !quiet).then(|| self.verdict(in_time && quiet, after))
+    }
+
+    /// How long it took until the guest said that it is well.
+    pub(super) fn well_after(&self) -> Option<Duration> {
+        Some(self.well?.saturating_duration_since(self.at))
     }
 
     /// A restart that took longer than two intervals may be a loss.
@@ -207,8 +339,8 @@ impl Scene {
         let after = self.again.map(|at| at.saturating_duration_since(self.at));
         let bound = (2 * interval).saturating_sub(EARLY);
         let slow = self.silent().is_none_or(|silent| silent > bound);
-        let lost = self.events.iter().any(|(_, kind)| *kind == Kind::Loss);
-        let expected = self.events.iter().all(|(_, kind)| !matches!(kind, Kind::Other(_)));
+        let lost = self.is_lost();
+        let expected = self.events.iter().all(|(_, kind)| !matches!(kind, Kind::Answer(..)));
         let complete = lost && self.again.is_some();
         if expected && !complete && !over && now <= self.at + silence {
             return None;
@@ -219,6 +351,11 @@ impl Scene {
     /// How long the guest was silent in a restart.
     pub(super) fn silent(&self) -> Option<Duration> {
         Some(self.again?.saturating_duration_since(self.last_beat.unwrap_or(self.at)))
+    }
+
+    /// Whether the VIM was told of a failure.
+    pub(super) fn is_lost(&self) -> bool {
+        self.events.iter().any(|(_, kind)| kind.is_alarm())
     }
 
     /// Whether the events so far are the first ones of `right`.
@@ -234,121 +371,5 @@ impl Scene {
     /// Whether the client ended as it was asked to; `None`: it has not.
     pub(super) fn ended_well(&self) -> Option<bool> {
         self.ended_well
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const INTERVAL: Duration = Duration::from_secs(1);
-
-    fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    fn scene(what: What, events: &[(u64, Kind)]) -> Scene {
-        let before = crate::clock::now();
-        let at = before + ms(100);
-        let mut scene = Scene::new(what, 0, at, Some(before));
-        scene.events = events.iter().map(|(after, kind)| (at + ms(*after), *kind)).collect();
-        scene
-    }
-
-    fn judged(scene: &Scene, after: u64) -> Option<bool> {
-        scene.judge(scene.at + ms(after), INTERVAL, false).map(|verdict| verdict.right)
-    }
-
-    fn lost(after: u64) -> Scene {
-        scene(What::Kill, &[(after, Kind::Stopped), (after, Kind::Loss)])
-    }
-
-    #[test]
-    fn a_dead_guest_is_to_be_lost_after_2_to_3_intervals() {
-        assert_eq!(judged(&scene(What::Kill, &[]), 3000), None);
-        assert_eq!(judged(&scene(What::Kill, &[(2500, Kind::Stopped)]), 2500), None);
-        assert_eq!(judged(&lost(2500), 2500), Some(true));
-        assert_eq!(judged(&lost(3200), 3200), Some(true));
-        assert_eq!(judged(&lost(1900), 6000), Some(false));
-        assert_eq!(judged(&lost(3300), 6000), Some(false));
-        assert_eq!(judged(&scene(What::Freeze, &[]), 6000), Some(false));
-    }
-
-    #[test]
-    fn the_machine_own_stalls_are_nobody_s_fault() {
-        let mut late = lost(4300);
-        assert_eq!(judged(&late, 4300), None);
-        late.stalled(INTERVAL + ms(100));
-        assert_eq!(judged(&late, 4400), Some(true));
-    }
-
-    #[test]
-    fn a_loss_without_a_stop_or_twice_is_wrong_at_once() {
-        assert_eq!(judged(&scene(What::Kill, &[(2500, Kind::Loss)]), 2500), Some(false));
-        let mut twice = lost(2500);
-        twice.events.push((twice.at + ms(2600), Kind::Loss));
-        assert_eq!(judged(&twice, 2600), Some(false));
-    }
-
-    #[test]
-    fn a_guest_that_leaves_stops_at_once_and_is_not_lost() {
-        let mut left = scene(What::Leave, &[(3, Kind::Stopped)]);
-        left.client_ended(true);
-        assert_eq!(judged(&left, 3000), None, "a loss could still come");
-        assert_eq!(judged(&left, 3201), Some(true));
-        left.events.push((left.at + ms(2500), Kind::Loss));
-        assert_eq!(judged(&left, 2500), Some(false));
-    }
-
-    #[test]
-    fn a_client_that_does_not_leave_well_is_wrong() {
-        let mut left = scene(What::Leave, &[(3, Kind::Stopped)]);
-        assert_eq!(judged(&left, 3201), Some(false));
-        left.client_ended(false);
-        assert_eq!(judged(&left, 3201), Some(false));
-    }
-
-    #[test]
-    fn a_stop_that_comes_late_is_wrong() {
-        assert_eq!(judged(&scene(What::KillQemu, &[(900, Kind::Stopped)]), 3201), Some(false));
-        assert_eq!(judged(&scene(What::KillQemu, &[(2, Kind::Stopped)]), 3201), Some(true));
-    }
-
-    #[test]
-    fn a_quick_restart_is_no_loss() {
-        let mut quick = scene(What::Restart, &[(20, Kind::Stopped), (20, Kind::Running)]);
-        quick.heard(quick.at + ms(5), Said::Answer);
-        assert_eq!(quick.silent(), None, "the old client's answer was on its way");
-        quick.heard(quick.at + ms(19), Said::Init);
-        quick.heard(quick.at + ms(20), Said::Answer);
-        assert_eq!(quick.silent(), Some(ms(120)));
-        assert_eq!(judged(&quick, 3201), Some(true));
-        quick.events.push((quick.at + ms(3000), Kind::Loss));
-        assert_eq!(judged(&quick, 3000), Some(false));
-    }
-
-    #[test]
-    fn a_restart_that_takes_longer_than_the_bound_may_be_a_loss() {
-        let mut slow = scene(What::Restart, &[(2400, Kind::Stopped), (2400, Kind::Loss)]);
-        assert_eq!(judged(&slow, 2400), None);
-        slow.heard(slow.at + ms(2700), Said::Init);
-        slow.heard(slow.at + ms(2701), Said::Answer);
-        assert_eq!(judged(&slow, 2701), Some(true));
-    }
-
-    #[test]
-    fn a_guest_that_comes_back_heartbeats_in_its_time() {
-        assert_eq!(judged(&scene(What::StartKilled, &[(30, Kind::Running)]), 30), Some(true));
-        assert_eq!(judged(&scene(What::StartKilled, &[(1900, Kind::Running)]), 4000), Some(false));
-        assert_eq!(judged(&scene(What::Thaw, &[(5010, Kind::Running)]), 5010), Some(true));
-        assert_eq!(judged(&scene(What::Thaw, &[]), 5100), None);
-    }
-
-    #[test]
-    fn a_verdict_can_turn_when_more_follows() {
-        let mut back = scene(What::StartLeft, &[(30, Kind::Running)]);
-        back.events.push((back.at + ms(9000), Kind::Stopped));
-        let verdict = back.judge(back.at + ms(9000), INTERVAL, true);
-        assert!(!verdict.unwrap().right);
     }
 }

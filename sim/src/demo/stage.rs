@@ -2,23 +2,26 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::datagram::{Command, Event, Switch};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::agent::Agent;
-use super::cast::{Cast, name};
+use super::cast::Cast;
+use super::controller::host_of_uuid;
+use super::guest::Guest;
 use super::place::{Place, Programs};
-use super::play::{Kind, Play};
+use super::play::Play;
+use super::roles::{self, HOSTS, hostname, name};
 use super::scene::What;
 use super::screen::{self, Screen};
-use super::status::Status;
 use super::tap::{self, Heard};
 use super::text::{Line, Style, mark};
-use super::usage::Usage;
+use super::told::Told;
+use super::usage::Usages;
 use super::{Error, Options, view};
 use crate::clock;
+use crate::vim::{self, Record, Records};
+use protocol::vim::VimRequest;
 
 /// How often what can only be looked at is looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -37,7 +40,7 @@ pub(super) struct Stage {
     screen: Screen,
     pub(super) cast: Cast,
     pub(super) play: Play,
-    agent: Agent,
+    records: Records,
     heard: Receiver<Heard>,
     ends: Ends,
     child: Signal,
@@ -47,8 +50,7 @@ pub(super) struct Stage {
     ask_at: u64,
     /// The tick at which it is read.
     read_at: u64,
-    server_ready: bool,
-    usage: Usage,
+    usage: Usages,
 }
 
 /// The signals that end the demo.
@@ -61,14 +63,14 @@ struct Ends {
 enum Happened {
     Interrupted,
     ChildEnded,
-    Event(std::io::Result<Event>),
+    Record(Record),
     Heard(Heard),
     Tick(Duration),
 }
 
 impl Stage {
-    /// Makes the channels and starts guestServer and the agent. Clients come later.
-    pub(super) async fn set(options: &Options) -> Result<Self, Error> {
+    /// Makes the channels and starts the controller. guestServers and clients come later.
+    pub(super) fn set(options: &Options) -> Result<Self, Error> {
         // Before the first file: whatever ends this process removes them.
         let ends = Ends::new().map_err(Error::io("handle signals"))?;
         let child = signal(SignalKind::child()).map_err(Error::io("handle signals"))?;
@@ -76,19 +78,18 @@ impl Stage {
         let place = Place::make().map_err(Error::io("make a temporary folder"))?;
         let screen = Screen::open(options.output)?;
         clean_up_in_panic(&place, &screen);
-        let agent = Agent::bind().await.map_err(Error::io("open a UDP socket on 127.0.0.1"))?;
-        let address = agent.address().map_err(Error::io("open a UDP socket on 127.0.0.1"))?;
-        let cast = Cast::start(options, programs, place, &address.to_string())?;
+        let cast = Cast::start(options, programs, place)?;
         let heard = tap_all(&cast, options.guests)?;
-        let guests = (0..options.guests).map(|guest| (name(guest), cast.qemus.id(guest)));
+        let guest = |guest| Guest::new(name(guest), roles::host_of(guest), cast.channels.id(guest));
+        let guests = (0..options.guests).map(guest).collect();
         let play = Play::new(clock::now(), options.interval, guests);
         let mut ticker = interval(TICK);
         ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
         Ok(Self {
             screen,
+            records: cast.controller.records(),
             cast,
             play,
-            agent,
             heard,
             ends,
             child,
@@ -96,8 +97,7 @@ impl Stage {
             ticks: 0,
             ask_at: STATUS,
             read_at: 0,
-            server_ready: false,
-            usage: Usage::default(),
+            usage: Usages::default(),
         })
     }
 
@@ -135,48 +135,59 @@ impl Stage {
         self.until(time, |_| false).await.map(drop)
     }
 
-    /// Does something to a guest.
+    /// A new chapter of the story.
+    pub(super) fn chapter(&mut self, title: &'static str) -> Result<(), Error> {
+        self.play.chapter(title);
+        self.screen.say(&Line::default())?;
+        self.screen.say(&Line::default().put(Style::Bold, title))
+    }
+
+    /// Something between the daemons is worth a line.
+    pub(super) fn note(&mut self, whom: &str, text: &str) -> Result<(), Error> {
+        self.play.note(format!("{whom} {text}"));
+        self.say_of(whom, Line::plain(text))
+    }
+
+    /// Does something to a guest, or has the VIM do it.
     pub(super) fn act(&mut self, what: What, guest: usize) -> Result<(), Error> {
         self.play.begin(clock::now(), what, guest);
         if what != What::Start {
             let rule = what.rule(self.play.interval);
-            self.say(guest, Line::plain(format!("{}. Right is: {rule}", what.done())))?;
+            self.say(guest, Line::default().put(Style::Bold, what.done()))?;
+            self.say_of("", Line::plain(format!("right is: {rule}")))?;
         }
         self.cast.act(what, guest)
     }
 
-    /// Whether guestServer said that it is ready.
-    pub(super) fn server_is_ready(&self) -> bool {
-        self.server_ready
+    /// Whether every guestServer knows that the VIM wants every failure reported.
+    pub(super) fn all_are_named(&self) -> bool {
+        let statuses: Vec<_> = (0..HOSTS).filter_map(|host| self.cast.status(host)).collect();
+        let named = |guest: &Guest| {
+            let seen = statuses.iter().find_map(|status| status.instances.get(&guest.id));
+            seen.is_some_and(|seen| seen.reporting)
+        };
+        self.play.guests.iter().all(named)
     }
 
-    /// Tells guestServer that it is to report the failures of every instance.
-    pub(super) async fn name_instances(&self) -> Result<(), Error> {
-        for guest in &self.play.guests {
-            let command = Command::AddInstance { uuid: guest.id, reporting: Switch::Enabled };
-            self.agent.send(&command).await.map_err(Error::io("send to guestServer"))?;
-        }
-        Ok(())
-    }
-
-    /// Ends guestServer; how long that took, at most a second.
-    pub(super) async fn end_server(&mut self) -> Option<Duration> {
+    /// Ends guestAgent and the guestServers; how long each took, at most a second.
+    pub(super) async fn end_daemons(&mut self) -> Vec<Option<Duration>> {
         let start = clock::now();
-        self.cast.end_server();
-        while !self.cast.server_has_ended() {
-            if elapsed(start) > Duration::from_secs(1) {
-                return None;
-            }
+        self.cast.end_daemons();
+        let mut took = vec![None; HOSTS + 1];
+        while took.contains(&None) && elapsed(start) <= Duration::from_secs(1) {
             tokio::select! {
                 _ = self.child.recv() => {}
                 _ = self.ticker.tick() => {}
             }
+            for (took, ended) in took.iter_mut().zip(self.cast.daemons_ended()) {
+                *took = took.or(ended.then(|| elapsed(start)));
+            }
         }
-        Some(elapsed(start))
+        took
     }
 
-    pub(super) fn server_usage(&self) -> Usage {
-        Usage::of(self.cast.server())
+    pub(super) fn usage(&self) -> Usages {
+        self.cast.usage()
     }
 
     /// Waits for the next thing to happen and handles it.
@@ -184,7 +195,7 @@ impl Stage {
         let happened = tokio::select! {
             () = self.ends.come() => Happened::Interrupted,
             _ = self.child.recv() => Happened::ChildEnded,
-            event = self.agent.receive() => Happened::Event(event),
+            Some(record) = self.records.next() => Happened::Record(record),
             Some(heard) = self.heard.recv() => Happened::Heard(heard),
             due = self.ticker.tick() => {
                 Happened::Tick(clock::now().saturating_duration_since(due.into_std()))
@@ -193,27 +204,59 @@ impl Stage {
         match happened {
             Happened::Interrupted => return Err(Error::Interrupted),
             Happened::ChildEnded => self.look_after()?,
-            Happened::Event(event) => {
-                self.event(&event.map_err(Error::io("receive from guestServer"))?)?;
-            }
+            Happened::Record(record) => self.record(record)?,
             Happened::Heard((at, guest, said)) => self.play.heard(at, guest, said),
             Happened::Tick(late) => self.tick(late)?,
         }
         self.tell_verdicts()
     }
 
-    fn event(&mut self, event: &Event) -> Result<(), Error> {
-        let Some((id, kind)) = Kind::of(event) else {
-            self.server_ready = true;
+    fn record(&mut self, record: Record) -> Result<(), Error> {
+        match record.what {
+            vim::What::Request { request: VimRequest::Event(event), consequence, .. } => {
+                self.told(Told::new(record.at, &event, consequence))
+            }
+            vim::What::Request { request, .. } => self.asked(&request),
+            vim::What::Command { outcome: Err(error), .. } => {
+                self.play.mishap(format!("a command of the VIM came to nothing: {error}"));
+                Ok(())
+            }
+            vim::What::Misstep(misstep) => {
+                self.play.mishap(format!("guestAgent to the VIM: {misstep}"));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn told(&mut self, told: Told) -> Result<(), Error> {
+        // What guestServer found came before it.
+        self.read_logs()?;
+        self.ask_at = self.ask_at.min(self.ticks + 1);
+        let (kind, reason, channels) = (told.kind, told.reason.clone(), &self.cast.channels);
+        let Some(guest) = self.play.told(told, |guest| channels.has_host(guest)) else {
             return Ok(());
         };
-        self.ask_at = self.ask_at.min(self.ticks + 1);
-        let now = clock::now();
-        let qemus = &self.cast.qemus;
-        match self.play.event(now, id, kind, |guest| qemus.has_host(guest)) {
-            Some(guest) => self.say(guest, Line::plain(kind.as_str())),
-            None => Ok(()),
+        let name = &self.play.guests[guest].name;
+        let why = if reason.is_empty() { reason } else { format!(", {reason:?}") };
+        self.say_of("VIM", Line::plain(format!("{name}: {kind}{why}")))
+    }
+
+    fn asked(&mut self, request: &VimRequest) -> Result<(), Error> {
+        let VimRequest::InstanceList { host_uuid } = request else { return Ok(()) };
+        let host = host_of_uuid(*host_uuid).map(hostname).unwrap_or_default();
+        self.note("guestAgent", &format!("asks the VIM for the instances on {host}"))
+    }
+
+    fn read_logs(&mut self) -> Result<(), Error> {
+        for (host, found) in self.cast.found() {
+            let guest = self.play.guests.iter().find(|guest| guest.id == found.id);
+            let name = guest.map(|guest| guest.name.clone()).unwrap_or_default();
+            let words = format!("{name}: {}{}", found.what.words(), found.why);
+            self.say_of(&hostname(host), Line::plain(words))?;
+            self.play.found(found);
         }
+        Ok(())
     }
 
     fn tick(&mut self, late: Duration) -> Result<(), Error> {
@@ -221,13 +264,14 @@ impl Stage {
         if late > TICK {
             self.play.stalled(late);
         }
-        if self.server_ready && self.ticks >= self.ask_at {
+        if self.ticks >= self.ask_at && self.cast.servers_listen() {
             self.cast.ask_status();
             self.ask_at = self.ticks + STATUS;
             self.read_at = self.ticks + STATUS_READ;
         }
         if self.ticks == self.read_at {
             self.read_status();
+            self.read_logs()?;
             self.look_after()?;
         }
         if self.screen.is_live() && self.ticks.is_multiple_of(REDRAW) {
@@ -236,12 +280,13 @@ impl Stage {
         Ok(())
     }
 
-    /// There is none before the first was asked for.
     fn read_status(&mut self) {
-        if let Ok(text) = std::fs::read_to_string(self.cast.place().status_file()) {
-            self.play.status(&Status::parse(&text));
+        for host in 0..HOSTS {
+            if let Some(status) = self.cast.status(host) {
+                self.play.status(host, &status);
+            }
         }
-        self.usage = self.server_usage();
+        self.usage = self.usage();
     }
 
     fn look_after(&mut self) -> Result<(), Error> {
@@ -280,7 +325,7 @@ impl Stage {
     /// Says something with the time and whom it is about.
     pub(super) fn say_of(&self, whom: &str, line: Line) -> Result<(), Error> {
         let secs = elapsed(self.play.started).as_secs_f64();
-        self.screen.say(&Line::plain(format!("{secs:7.3} s  {whom:<12} ")).then(line))
+        self.screen.say(&Line::plain(format!("{secs:7.3} s  {whom:<11} ")).then(line))
     }
 }
 
@@ -288,7 +333,7 @@ impl Stage {
 fn tap_all(cast: &Cast, guests: usize) -> Result<Receiver<Heard>, Error> {
     let (say, heard) = channel(HEARD);
     for guest in 0..guests {
-        let device = cast.qemus.device_path(guest).expect("the plan has a device folder");
+        let device = cast.channels.device_path(guest);
         tap::start(guest, &cast.place().tap(&name(guest)), device, say.clone())
             .map_err(Error::io("make a socket for a guest"))?;
     }

@@ -19,6 +19,8 @@ pub(super) struct Seen {
     /// `None`: no heartbeat runs.
     pub(super) interval: Option<Duration>,
     pub(super) misses: u32,
+    /// Whether guestAgent wants its failures reported.
+    pub(super) reporting: bool,
 }
 
 impl Status {
@@ -41,11 +43,12 @@ impl Status {
 fn instance(line: &str) -> Option<(InstanceId, Seen)> {
     let mut words = line.split(' ');
     let id = InstanceId::new(words.next()?).ok()?;
-    let mut value = |key: &str| words.find_map(|word| word.strip_prefix(key)?.parse::<u32>().ok());
-    let interval = value("interval_ms=")?;
-    let misses = value("misses=")?;
+    let mut value = |key: &str| words.find_map(|word| word.strip_prefix(key));
+    let interval = value("interval_ms=")?.parse::<u32>().ok()?;
+    let misses = value("misses=")?.parse().ok()?;
+    let reporting = value("reporting=")? == "enabled";
     let interval = (interval > 0).then(|| Duration::from_millis(interval.into()));
-    Some((id, Seen { interval, misses }))
+    Some((id, Seen { interval, misses, reporting }))
 }
 
 #[cfg(test)]
@@ -65,7 +68,7 @@ mod tests {
         assert_eq!(status.stalls, 3);
         assert_eq!(status.instances.len(), 2);
         let interval = Some(Duration::from_secs(1));
-        assert_eq!(status.instances[&one], Seen { interval, misses: 1 });
-        assert_eq!(status.instances[&two], Seen { interval: None, misses: 0 });
+        assert_eq!(status.instances[&one], Seen { interval, misses: 1, reporting: true });
+        assert_eq!(status.instances[&two], Seen { interval: None, misses: 0, reporting: false });
     }
 }

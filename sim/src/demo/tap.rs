@@ -13,7 +13,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::Sender;
 
-use super::play::Said;
+use super::told::Said;
 use crate::clock;
 
 /// Something that a guest said, when, and which guest.

@@ -15,6 +15,12 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Resident memory in megabytes of 1024 kilobytes.
+    pub(super) fn megabytes(&self) -> f64 {
+        let kilobytes = u32::try_from(self.resident_kb).unwrap_or(u32::MAX);
+        f64::from(kilobytes) / 1024.0
+    }
+
     /// Of a process that runs; zeros of one that does not.
     pub(super) fn of(pid: Pid) -> Self {
         let dir = format!("/proc/{pid}");
@@ -22,6 +28,24 @@ impl Usage {
             cpu_seconds: cpu(&dir).unwrap_or_default().as_secs_f64(),
             resident_kb: resident(&dir).unwrap_or_default(),
         }
+    }
+}
+
+/// What the daemons used.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Usages {
+    pub(super) agent: Usage,
+    /// Of each host its guestServer.
+    pub(super) servers: Vec<Usage>,
+}
+
+impl Usages {
+    /// Of all guestServers.
+    pub(super) fn all_servers(&self) -> Usage {
+        self.servers.iter().fold(Usage::default(), |sum, one| Usage {
+            cpu_seconds: sum.cpu_seconds + one.cpu_seconds,
+            resident_kb: sum.resident_kb + one.resident_kb,
+        })
     }
 }
 

@@ -23,10 +23,14 @@ pub enum Act {
         /// From the end of the old program to the start of the new one.
         down: Duration,
     },
-    /// `unhealthy=ACTION`: its health check fails with this corrective action.
+    /// `unhealthy=ACTION`: an application of it says that something is wrong and wants this done.
     Unhealthy(CorrectiveAction),
-    /// `healthy`: its health check passes.
+    /// `healthy`: nothing is wrong any more.
     Healthy,
+    /// `app` and the like: what another application of it does.
+    App(AppAct),
+    /// `check` and the like: what its health script does.
+    Check(CheckAct),
     /// `late=TIME`: everything is written this long after it should have been.
     AnswerLate(Duration),
     /// `lie`, `honest`: its answers repeat a wrong challenge.
@@ -40,6 +44,36 @@ pub enum Act {
         /// Writes of noise a second; 0 for none.
         per_second: u32,
     },
+}
+
+/// What an application in a guest does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppAct {
+    /// `app`: it starts and registers, anew after a crash.
+    Start,
+    /// `app-hang`: it answers no challenge.
+    Hang,
+    /// `app-recover`: it does again.
+    Recover,
+    /// `app-crash`: it is gone without a word.
+    Crash,
+    /// `app-quit`: it leaves with notice.
+    Quit,
+    /// `app-reject`, `app-ignore`, `app-agree`: what it says to votes.
+    Votes(Votes),
+}
+
+/// What a health script does. There is none until one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckAct {
+    /// `check`: it runs every few seconds and passes.
+    Pass,
+    /// `check-hang`: it does not end.
+    Hang,
+    /// `check-break`: it ends with a status that means nothing.
+    Break,
+    /// `check-off`: there is none.
+    Off,
 }
 
 /// What a guest says when it is asked to vote.
@@ -57,8 +91,9 @@ pub enum Votes {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is none of hang, recover, die, leave, start, reboot=TIME, unhealthy=ACTION, healthy, \
-     late=TIME, lie, honest, mute, speak, reject, ignore, agree, babble=RATE, quiet \
-     (TIME as in 300ms, 4s, 2m; ACTION none, log, reboot or stop)"
+     late=TIME, lie, honest, mute, speak, reject, ignore, agree, babble=RATE, quiet, app, \
+     app-hang, app-recover, app-crash, app-quit, app-reject, app-ignore, app-agree, check, \
+     check-hang, check-break, check-off (TIME as in 300ms, 4s, 2m; ACTION none, log, reboot or stop)"
 )]
 pub struct NotAnAct(String);
 
@@ -86,6 +121,18 @@ fn plain(name: &str) -> Option<Act> {
         "leave" => Act::Leave,
         "start" => Act::Start,
         "healthy" => Act::Healthy,
+        "app" => Act::App(AppAct::Start),
+        "app-hang" => Act::App(AppAct::Hang),
+        "app-recover" => Act::App(AppAct::Recover),
+        "app-crash" => Act::App(AppAct::Crash),
+        "app-quit" => Act::App(AppAct::Quit),
+        "app-reject" => Act::App(AppAct::Votes(Votes::Reject)),
+        "app-ignore" => Act::App(AppAct::Votes(Votes::Ignore)),
+        "app-agree" => Act::App(AppAct::Votes(Votes::Agree)),
+        "check" => Act::Check(CheckAct::Pass),
+        "check-hang" => Act::Check(CheckAct::Hang),
+        "check-break" => Act::Check(CheckAct::Break),
+        "check-off" => Act::Check(CheckAct::Off),
         "lie" => Act::Lie(true),
         "honest" => Act::Lie(false),
         "mute" => Act::Mute(true),
@@ -130,6 +177,8 @@ mod tests {
         for (text, act) in [
             ("hang", Act::Hang),
             ("speak", Act::Mute(false)),
+            ("app-crash", Act::App(AppAct::Crash)),
+            ("check", Act::Check(CheckAct::Pass)),
             ("reject", Act::Votes(Votes::Reject)),
             ("reboot=4s", Act::Reboot { down: four_seconds }),
             ("late=300ms", Act::AnswerLate(Duration::from_millis(300))),

@@ -1,6 +1,7 @@
 use guest_client::core::Config;
 use protocol::channel::{
-    ActionNotify, EventType, GuestMessage, HostMessage, LineDecoder, NotificationType,
+    ActionNotify, CorrectiveAction, EventType, GuestMessage, Health, HostMessage, LineDecoder,
+    NotificationType, VoteResult,
 };
 
 use super::*;
@@ -44,6 +45,13 @@ impl Scene {
         self.say(&HostMessage::InitAck { invocation_id: init.invocation_id });
     }
 
+    /// The same, unless it is still enabled.
+    fn acknowledge_if_asked(&mut self) {
+        if !self.guest.is_enabled() {
+            self.acknowledge();
+        }
+    }
+
     fn attend(&mut self) {
         attend(&mut self.guest, &mut self.channel, self.now, &mut Vec::new());
     }
@@ -72,6 +80,15 @@ impl Scene {
             self.attend();
         }
         self.now = end;
+    }
+
+    /// The same, with a challenge every second.
+    fn live(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.pass(SECOND);
+            self.challenge(1);
+        }
     }
 
     fn heard(&mut self) -> Vec<GuestMessage> {
@@ -164,6 +181,7 @@ fn a_guest_that_reboots_is_silent_and_then_announces_itself() {
 fn an_unhealthy_guest_asks_for_its_action_also_after_it_is_enabled_anew() {
     let mut scene = Scene::new();
     scene.act(Act::Unhealthy(CorrectiveAction::Log));
+    scene.pass(SECOND);
     scene.acknowledge();
     scene.challenge(11);
     let Some(GuestMessage::ChallengeResponse(answer)) = scene.heard().pop() else { panic!() };
@@ -293,10 +311,96 @@ fn gaps_are_those_of_the_steady_state() {
         let mut challenge = Vec::new();
         HostMessage::Challenge { heartbeat_challenge: 1 }.encode(1, &mut challenge);
         scene.guest.received(scene.now, &challenge);
+        scene.guest.handle_deadline(scene.now);
         match scene.guest.poll_write(scene.now, &mut Vec::new()) {
             Some(Written::Answer { gap }) => gaps.push(gap),
             other => panic!("{other:?}"),
         }
     }
     assert_eq!(gaps, [None, None, Some(SECOND), Some(2 * SECOND)]);
+}
+
+/// Lets a guest live for a while; how it is then, and what it has asked for since it was ill.
+fn health(scene: &mut Scene, time: Duration) -> (Health, Vec<CorrectiveAction>) {
+    scene.heard();
+    scene.live(time);
+    let mut answers = scene.heard();
+    let Some(GuestMessage::ChallengeResponse(last)) = answers.pop() else { panic!("no answer") };
+    answers.push(GuestMessage::ChallengeResponse(last.clone()));
+    let asked = |message| match message {
+        GuestMessage::ChallengeResponse(answer) if answer.heartbeat_health == Health::Unhealthy => {
+            answer.corrective_action.filter(|action| *action != CorrectiveAction::None)
+        }
+        _ => None,
+    };
+    (last.heartbeat_health, answers.into_iter().filter_map(asked).collect())
+}
+
+const WELL: (Health, Vec<CorrectiveAction>) = (Health::Healthy, Vec::new());
+
+#[test]
+fn an_application_that_hangs_or_crashes_makes_its_guest_unhealthy() {
+    let mut scene = Scene::enabled();
+    scene.act(Act::App(AppAct::Start));
+    assert_eq!(health(&mut scene, 5 * SECOND), WELL);
+    for (breaks, action, heals) in [
+        (AppAct::Hang, APP_ACTION, AppAct::Recover),
+        (AppAct::Crash, CorrectiveAction::Log, AppAct::Start),
+    ] {
+        scene.act(Act::App(breaks));
+        let ill = (Health::Unhealthy, vec![action]);
+        assert_eq!(health(&mut scene, 5 * SECOND), ill, "{breaks:?}");
+        scene.act(Act::App(heals));
+        scene.live(3 * SECOND);
+        assert_eq!(health(&mut scene, 3 * SECOND), WELL, "{heals:?}");
+    }
+    scene.act(Act::App(AppAct::Quit));
+    assert_eq!(health(&mut scene, 5 * SECOND), WELL);
+}
+
+#[test]
+fn a_health_script_that_hangs_or_breaks_makes_its_guest_unhealthy() {
+    let mut scene = Scene::enabled();
+    scene.act(Act::Check(CheckAct::Pass));
+    assert_eq!(health(&mut scene, 3 * CHECK), WELL);
+    for (act, action) in
+        [(CheckAct::Break, CorrectiveAction::Log), (CheckAct::Hang, CorrectiveAction::Reboot)]
+    {
+        scene.act(Act::Check(act));
+        let ill = (Health::Unhealthy, vec![action]);
+        assert_eq!(health(&mut scene, 3 * CHECK), ill, "{act:?}");
+        scene.act(Act::Check(CheckAct::Pass));
+        scene.live(2 * CHECK);
+        assert_eq!(health(&mut scene, 3 * CHECK), WELL);
+    }
+}
+
+#[test]
+fn an_application_has_a_vote_too_and_keeps_it_over_a_restart_of_the_client() {
+    let mut scene = Scene::enabled();
+    scene.act(Act::App(AppAct::Start));
+    scene.act(Act::App(AppAct::Votes(Votes::Reject)));
+    for _ in 0..2 {
+        scene.heard();
+        scene.say(&notify(NotificationType::Revocable));
+        let heard = scene.heard();
+        let [GuestMessage::ActionResponse(answer)] = &heard[..] else { panic!("{heard:?}") };
+        assert_eq!(answer.vote_result, VoteResult::Reject);
+        assert_eq!(answer.log_msg.as_str(), "the application says so");
+        scene.act(Act::Start);
+        scene.acknowledge();
+    }
+}
+
+#[test]
+fn a_guest_that_hung_blames_neither_its_script_nor_its_application() {
+    let mut scene = Scene::enabled();
+    scene.act(Act::App(AppAct::Start));
+    scene.act(Act::Check(CheckAct::Pass));
+    scene.live(3 * SECOND);
+    scene.act(Act::Hang);
+    scene.live(60 * SECOND);
+    scene.act(Act::Recover);
+    scene.acknowledge_if_asked();
+    assert_eq!(health(&mut scene, 10 * SECOND), WELL);
 }

@@ -8,7 +8,7 @@ use protocol::channel::{
 };
 use protocol::limits::INT_MAX;
 
-use crate::guest::{Act, Votes};
+use crate::guest::{Act, AppAct, CheckAct, Votes};
 use crate::world::World;
 
 /// A kind of fault.
@@ -61,11 +61,23 @@ pub enum Fault {
     Intruder,
     /// QEMU is started anew, and another host is the first to connect.
     IntruderFirst,
+    /// An application in the guest answers no challenge. Before and after it, it does.
+    AppHangs,
+    /// An application in the guest is gone without a word, and comes back.
+    AppCrashes,
+    /// An application in the guest rejects votes.
+    AppRejects,
+    /// An application in the guest does not answer votes.
+    AppIgnores,
+    /// The health script does not end. Before and after it, it passes.
+    CheckHangs,
+    /// The health script ends with a status that means nothing.
+    CheckBreaks,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 29] = [
         Self::Hang,
         Self::Kill,
         Self::Restart,
@@ -89,6 +101,12 @@ impl Fault {
         Self::BackUnseen,
         Self::Intruder,
         Self::IntruderFirst,
+        Self::AppHangs,
+        Self::AppCrashes,
+        Self::AppRejects,
+        Self::AppIgnores,
+        Self::CheckHangs,
+        Self::CheckBreaks,
     ];
 
     /// Injects it; gives how long it lasts.
@@ -137,6 +155,12 @@ impl Fault {
                 world.quit_qemu(number, true);
                 world.start_qemu(number, true);
             }
+            Self::AppHangs => app(world, number, AppAct::Hang),
+            Self::AppCrashes => app(world, number, AppAct::Crash),
+            Self::AppRejects => app(world, number, AppAct::Votes(Votes::Reject)),
+            Self::AppIgnores => app(world, number, AppAct::Votes(Votes::Ignore)),
+            Self::CheckHangs => world.act(number, Act::Check(CheckAct::Hang)),
+            Self::CheckBreaks => world.act(number, Act::Check(CheckAct::Break)),
         }
         lasts
     }
@@ -155,6 +179,14 @@ impl Fault {
             Self::Reject | Self::Ignore => world.act(number, Act::Votes(Votes::Agree)),
             Self::QemuKilled | Self::QemuQuits => world.start_qemu(number, true),
             Self::ReplacedUnseen | Self::BackUnseen => world.start_qemu(number, false),
+            Self::AppHangs => world.act(number, Act::App(AppAct::Recover)),
+            Self::AppCrashes => world.act(number, Act::App(AppAct::Start)),
+            Self::AppRejects | Self::AppIgnores => {
+                world.act(number, Act::App(AppAct::Votes(Votes::Agree)));
+            }
+            Self::CheckHangs | Self::CheckBreaks => {
+                world.act(number, Act::Check(CheckAct::Pass));
+            }
             Self::Restart | Self::Forge | Self::Replaced | Self::Intruder | Self::IntruderFirst => {
             }
         }
@@ -168,7 +200,16 @@ impl Fault {
             Self::Flood => (200, 3000),
             Self::Pause => (100, 90_000),
             Self::Reboot => (3000, 90_000),
-            Self::Unhealthy | Self::Reject | Self::Ignore => (2000, 150_000),
+            Self::Unhealthy
+            | Self::Reject
+            | Self::Ignore
+            | Self::AppHangs
+            | Self::AppRejects
+            | Self::AppIgnores
+            | Self::CheckHangs
+            | Self::CheckBreaks => (2000, 150_000),
+            // A crash is forgotten after a minute.
+            Self::AppCrashes => (2000, 55_000),
             Self::QemuKilled | Self::QemuQuits | Self::ReplacedUnseen | Self::BackUnseen => {
                 (50, 40_000)
             }
@@ -189,6 +230,12 @@ pub(super) fn announced(event: EventType) -> Option<Fault> {
         EventType::LiveMigrateBegin | EventType::ColdMigrateBegin => Some(Fault::Hang),
         _ => None,
     }
+}
+
+/// Lets an application that runs do something; it runs on until the guest's end.
+fn app(world: &mut World, number: usize, act: AppAct) {
+    world.act(number, Act::App(AppAct::Start));
+    world.act(number, Act::App(act));
 }
 
 fn action(random: &mut fastrand::Rng) -> CorrectiveAction {

@@ -12,7 +12,7 @@ use super::faults::{Fault, announced};
 use crate::world::{Queue, Weather, World};
 
 /// Nothing goes wrong at first.
-const WARM_UP: Duration = Duration::from_secs(20);
+pub(super) const WARM_UP: Duration = Duration::from_secs(20);
 /// Time for everything to heal: a rescan, the longest backoff, a client's doubts, two audits.
 pub(super) const CALM: Duration = Duration::from_mins(7);
 
@@ -219,26 +219,9 @@ impl Plans {
     fn stall(&mut self, world: &mut World) -> Done {
         let random = &mut self.host_random;
         self.queue.put(world.now() + secs(random, 10..120), Plan::Stall);
-        world.slow_host(Duration::from_millis(1));
-        if random.u8(..4) == 0 {
-            let up_to = Duration::from_millis(random.u64(30..180));
-            world.slow_host(up_to);
-            self.count("HostSluggish");
-            return Done::Did(None, format!("fault: the host is up to {up_to:?} late"));
-        }
-        let lasts = match random.u8(..4) {
-            0 => Duration::from_millis(random.u64(50..250)),
-            1 | 2 => Duration::from_millis(random.u64(200..3000)),
-            _ => Duration::from_millis(random.u64(3000..15_000)),
-        };
-        if random.bool() {
-            world.freeze_machine(lasts);
-            self.count("MachineFrozen");
-            return Done::Did(None, format!("fault: the machine freezes for {lasts:?}"));
-        }
-        world.stall_host(lasts);
-        self.count("HostStall");
-        Done::Did(None, format!("fault: the host stalls for {lasts:?}"))
+        let (kind, text) = hold_up(world, random);
+        self.count(kind);
+        Done::Did(None, text)
     }
 
     fn restart(&mut self, world: &mut World) -> Done {
@@ -263,8 +246,8 @@ impl Plans {
         let mut worst = |most| if random.bool() { random.u32(..most) } else { 0 };
         world.weather = Weather { lost: worst(300), doubled: worst(200), overtaken: worst(300) };
         let length = random.usize(..1200);
-        let noise = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
-        world.disturb_host(noise);
+        let noise: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
+        world.datagram(&noise);
         self.count("Weather");
         Done::Did(None, format!("network: {:?}", world.weather))
     }
@@ -288,6 +271,27 @@ impl Plans {
     }
 }
 
+/// Holds a host up in some way; which, and what there is to say of it.
+pub(super) fn hold_up(world: &mut World, random: &mut fastrand::Rng) -> (&'static str, String) {
+    world.slow_host(Duration::from_millis(1));
+    if random.u8(..4) == 0 {
+        let up_to = Duration::from_millis(random.u64(30..180));
+        world.slow_host(up_to);
+        return ("HostSluggish", format!("fault: the host is up to {up_to:?} late"));
+    }
+    let lasts = match random.u8(..4) {
+        0 => Duration::from_millis(random.u64(50..250)),
+        1 | 2 => Duration::from_millis(random.u64(200..3000)),
+        _ => Duration::from_millis(random.u64(3000..15_000)),
+    };
+    if random.bool() {
+        world.freeze_machine(lasts);
+        return ("MachineFrozen", format!("fault: the machine freezes for {lasts:?}"));
+    }
+    world.stall_host(lasts);
+    ("HostStall", format!("fault: the host stalls for {lasts:?}"))
+}
+
 /// What the orchestrator asks about; the server does not know the last one.
 const EVENTS: [&str; 14] = [
     "stop",
@@ -306,6 +310,6 @@ const EVENTS: [&str; 14] = [
     "evacuate",
 ];
 
-fn secs(random: &mut fastrand::Rng, range: std::ops::Range<u64>) -> Duration {
+pub(super) fn secs(random: &mut fastrand::Rng, range: std::ops::Range<u64>) -> Duration {
     Duration::from_millis(random.u64(range.start * 1000..range.end * 1000))
 }

@@ -10,6 +10,7 @@ use super::{Failure, Judged, Outcome, Runs, Settings};
 #[derive(Debug, serde::Serialize)]
 pub struct Summary<'a> {
     guests: usize,
+    hosts: usize,
     virtual_secs: f64,
     heartbeats: u64,
     heartbeats_per_second: f64,
@@ -35,6 +36,7 @@ impl<'a> Summary<'a> {
         let heartbeats = runs.iter().map(|run| run.heartbeats).sum();
         Self {
             guests: settings.guests,
+            hosts: settings.hosts,
             virtual_secs: runs.iter().map(|run| run.virtual_secs).sum(),
             heartbeats,
             heartbeats_per_second: rate(heartbeats, took),
@@ -60,7 +62,8 @@ impl<'a> Summary<'a> {
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let faults = self.faults.iter().map(|(kind, count)| format!("{kind} {count}"));
-        let Judged { losses, silences_excused, answers, ill_health, healings } = self.judged;
+        let Judged { losses, silences_excused, answers, ill_health, healings, .. } = self.judged;
+        let Judged { alarms, vim_answers, statuses, .. } = self.judged;
         writeln!(f, "faults: {}", faults.collect::<Vec<_>>().join(", "))?;
         writeln!(
             f,
@@ -68,6 +71,12 @@ impl fmt::Display for Summary<'_> {
              {answers} answers to votes and notifications, {ill_health} reports of ill health, \
              {healings} times that everything healed",
         )?;
+        if self.hosts > 0 {
+            writeln!(
+                f,
+                "the VIM was told: {alarms} alarms, {vim_answers} answers, {statuses} statuses",
+            )?;
+        }
         let rate = self.heartbeats_per_second;
         writeln!(f, "{} heartbeats in {:.1} s: {rate:.0} a second", self.heartbeats, self.seconds)?;
         match self.failed_seeds.as_slice() {
@@ -101,17 +110,18 @@ impl Failure {
     pub fn describe(&self, settings: &Settings, seed: u64) -> String {
         let who = match self.instance {
             Some(number) => format!("instance {number}"),
-            None => "the host".to_owned(),
+            None => "in general".to_owned(),
         };
         let only = self.instance.map_or(String::new(), |number| format!(" --only {number}"));
         format!(
             "at {}, {who}: {}\n  {}\nreplay: guest-sim soak --seed {seed} --guests {} --minutes {} \
-             --interval-ms {}{}{only}",
+             --hosts {} --interval-ms {}{}{only}",
             self.at,
             self.sentence,
             self.last.join("\n  "),
             settings.guests,
             settings.lasts.as_secs().div_ceil(60),
+            settings.hosts,
             settings.interval.as_millis(),
             if settings.mixed { "" } else { " --same-interval" },
         )
@@ -119,11 +129,14 @@ impl Failure {
 }
 
 impl Judged {
-    fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.losses += other.losses;
         self.silences_excused += other.silences_excused;
         self.answers += other.answers;
         self.ill_health += other.ill_health;
         self.healings += other.healings;
+        self.alarms += other.alarms;
+        self.vim_answers += other.vim_answers;
+        self.statuses += other.statuses;
     }
 }

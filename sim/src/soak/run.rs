@@ -10,12 +10,13 @@ use protocol::channel::Name;
 use super::invariants::{Checker, Judged, Verdict, Violation};
 use super::plan::{Done, Plans};
 use super::trace::{Print, Trace, clock};
+use crate::cloud;
 use crate::world::{Sabotage, Seen, World};
 
 /// Time between two looks at what can be judged at any time.
-const SWEEP: Duration = Duration::from_millis(100);
+pub(super) const SWEEP: Duration = Duration::from_millis(100);
 /// Sweeps between two thorough ones.
-const THOROUGH: u64 = 50;
+pub(super) const THOROUGH: u64 = 50;
 /// A storm lasts about this long before everything has to heal.
 const ROUND: Duration = Duration::from_mins(30);
 /// The shortest run: five minutes of faults, and the time to heal from them.
@@ -24,8 +25,10 @@ pub const SHORTEST: Duration = Duration::from_mins(12);
 /// What to run.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Guests on the host.
+    /// Guests, on all hosts together.
     pub guests: usize,
+    /// Hosts of a cloud with the real core of guestAgent; none: one host with a simple agent.
+    pub hosts: usize,
     /// How long, in virtual time; at least [`SHORTEST`].
     pub lasts: Duration,
     /// Heartbeat interval of most guests. `mixed` gives every tenth another one.
@@ -36,6 +39,8 @@ pub struct Settings {
     pub print: Print,
     /// A fault of the server that must be found.
     pub sabotage: Option<Sabotage>,
+    /// A fault of the agent of a cloud that must be found.
+    pub agent_sabotage: Option<cloud::Sabotage>,
 }
 
 /// What came of a run.
@@ -70,6 +75,20 @@ pub struct Failure {
     pub last: Vec<String>,
 }
 
+impl Settings {
+    /// How long a storm lasts, with the calm after it.
+    pub(super) fn round(&self) -> Duration {
+        let lasts = self.lasts.max(SHORTEST);
+        let rounds = u32::try_from(lasts.as_secs() / ROUND.as_secs()).unwrap_or(u32::MAX).max(1);
+        lasts / rounds
+    }
+
+    /// Consecutive misses that a server forgives.
+    pub(super) fn threshold(&self, random: &mut fastrand::Rng) -> u32 {
+        if self.mixed { [1, 1, 1, 0, 3][random.usize(..5)] } else { 1 }
+    }
+}
+
 /// A run under way.
 struct Soak {
     begin: Instant,
@@ -85,6 +104,9 @@ struct Soak {
 
 /// Runs `settings` with `seed`. `progress` is told of virtual time that has passed, now and then.
 pub fn soak(settings: &Settings, seed: u64, progress: &mut dyn FnMut(Duration)) -> Outcome {
+    if settings.hosts > 0 {
+        return super::cloud::soak(settings, seed, progress);
+    }
     let mut soak = Soak::new(settings, seed);
     let verdict = soak.run(settings.lasts.max(SHORTEST), progress);
     soak.outcome(seed, verdict)
@@ -94,7 +116,7 @@ impl Soak {
     fn new(settings: &Settings, seed: u64) -> Self {
         let begin = crate::clock::now();
         let mut random = fastrand::Rng::with_seed(seed);
-        let threshold = if settings.mixed { [1, 1, 1, 0, 3][random.usize(..5)] } else { 1 };
+        let threshold = settings.threshold(&mut random);
         let configs = (0..settings.guests).map(|n| config(settings, n, &mut random)).collect();
         let mut world = World::new(begin, random.u64(..), configs, threshold);
         world.sabotage = settings.sabotage;
@@ -104,11 +126,9 @@ impl Soak {
                 world.want(number, true, reporting);
             }
         }
-        let lasts = settings.lasts.max(SHORTEST);
-        let rounds = u32::try_from(lasts.as_secs() / ROUND.as_secs()).unwrap_or(u32::MAX).max(1);
         Self {
             begin,
-            plans: Plans::new(random.u64(..), settings.guests, begin, lasts / rounds),
+            plans: Plans::new(random.u64(..), settings.guests, begin, settings.round()),
             checker: Checker::new(settings.guests, begin, threshold),
             trace: Trace::new(begin, settings.guests, settings.print),
             world,
@@ -209,11 +229,11 @@ impl Soak {
     }
 }
 
-fn answers(counters: &Counters) -> u64 {
+pub(super) fn answers(counters: &Counters) -> u64 {
     counters.answers
 }
 
-fn config(settings: &Settings, number: usize, random: &mut fastrand::Rng) -> Config {
+pub(super) fn config(settings: &Settings, number: usize, random: &mut fastrand::Rng) -> Config {
     const OTHERS: [u64; 5] = [400, 730, 2000, 3000, 5000];
     let other = settings.mixed && random.u8(..10) == 0;
     let secs = |random: &mut fastrand::Rng, most| Duration::from_secs(random.u64(1..=most));

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use protocol::datagram::{Command, Event};
@@ -55,6 +56,11 @@ impl Trace {
 
     /// Takes what was seen.
     pub(super) fn see(&mut self, world: &World, seen: &Seen) {
+        self.see_on(None, world, seen);
+    }
+
+    /// Takes what was seen on one host of several.
+    pub(super) fn see_on(&mut self, host: Option<usize>, world: &World, seen: &Seen) {
         let now = world.now();
         if let Seen::Challenge { number, value, .. } = seen {
             self.mix(*number as u64 ^ u64::from(*value) << 32);
@@ -62,6 +68,9 @@ impl Trace {
         }
         let mut text = std::mem::take(&mut self.text);
         text.clear();
+        if let Some(host) = host {
+            write!(text, "compute-{host}: ").expect("writing to memory");
+        }
         let number = describe(world, seen, &mut text);
         if is_common(seen) {
             self.mix_text(&text);
@@ -85,9 +94,9 @@ impl Trace {
         if wanted {
             let who = number.map_or("host".to_owned(), |number| format!("instance {number}"));
             if let Some(before) = line {
-                println!("{} {who}: {before}", clock(now - self.begin));
+                say(format_args!("{} {who}: {before}", clock(now - self.begin)));
             }
-            println!("{} {who}: {text}", clock(now - self.begin));
+            say(format_args!("{} {who}: {text}", clock(now - self.begin)));
         }
     }
 
@@ -150,6 +159,11 @@ impl Kept {
     }
 }
 
+/// Prints a line, as long as somebody reads them.
+fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 /// Whether there are too many of its kind to be worth keeping.
 fn is_common(seen: &Seen) -> bool {
     match seen {
@@ -173,7 +187,7 @@ fn describe(world: &World, seen: &Seen, text: &mut String) -> Option<usize> {
         Seen::ServerEnded => (None, write!(text, "guestServer ends")),
         Seen::ServerLate(late) => (None, write!(text, "guestServer runs {late:?} late")),
         Seen::Command(command) => return describe_command(world, command, text),
-        Seen::Report { event, phase } => {
+        Seen::Report { event, phase, .. } => {
             let number = about(event).and_then(|id| world.number_of(id));
             (number, write!(text, "{phase:?}: reports {event:?}"))
         }

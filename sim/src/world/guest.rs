@@ -10,7 +10,7 @@ use protocol::InstanceId;
 use protocol::channel::CorrectiveAction;
 
 use crate::channel::{Channel, HostConn};
-use crate::guest::{Act, Port, ScriptedGuest, Votes};
+use crate::guest::{APP_ACTION, Act, AppAct, CheckAct, Port, ScriptedGuest, Votes};
 
 /// Noise at a rate up to this does not keep a guest from answering.
 const HARMLESS_NOISE: u32 = 10;
@@ -58,8 +58,10 @@ pub struct Habits {
     pub noise: u32,
     /// What its health check wants done; `None` while it passes.
     pub ill: Option<CorrectiveAction>,
-    /// What it says to votes.
+    /// What its event script says to votes.
     pub votes: Votes,
+    /// What its application says to votes.
+    pub app_votes: Votes,
 }
 
 /// What is true about the instance, whatever the server believes. Each is unbroken since then.
@@ -148,6 +150,8 @@ impl Instance {
             Act::Unhealthy(action) => self.habits.ill = Some(action),
             Act::Healthy => self.habits.ill = None,
             Act::Votes(votes) => self.habits.votes = votes,
+            Act::App(act) => self.app_act(act),
+            Act::Check(act) => self.habits.ill = self.wanted_by_check(act),
             Act::Hang | Act::Recover | Act::Die | Act::Leave | Act::Start | Act::Reboot { .. } => {
                 // Whatever was true before, it is not unbroken.
                 self.truth.answering = None;
@@ -156,6 +160,23 @@ impl Instance {
         self.truth.habits = Some(now);
         self.guest.act(now, act);
         self.see(now);
+    }
+
+    fn app_act(&mut self, act: AppAct) {
+        match act {
+            AppAct::Start | AppAct::Recover | AppAct::Quit => self.habits.ill = None,
+            AppAct::Hang => self.habits.ill = Some(APP_ACTION),
+            AppAct::Crash => self.habits.ill = Some(CorrectiveAction::Log),
+            AppAct::Votes(votes) => self.habits.app_votes = votes,
+        }
+    }
+
+    fn wanted_by_check(&self, act: CheckAct) -> Option<CorrectiveAction> {
+        match act {
+            CheckAct::Pass | CheckAct::Off => None,
+            CheckAct::Hang => Some(self.config.corrective_action),
+            CheckAct::Break => Some(CorrectiveAction::Log),
+        }
     }
 
     /// Brings the truth up to date after anything that may have changed it.
@@ -201,6 +222,7 @@ impl Default for Habits {
             noise: 0,
             ill: None,
             votes: Votes::Agree,
+            app_votes: Votes::Agree,
         }
     }
 }

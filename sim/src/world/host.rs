@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use guest_server::core::{ChannelFile, GuestServer, Input, Key, Policy};
-use protocol::datagram::{Command, Hostname};
+use protocol::datagram::{Command, EventId};
 
 use super::sabotage::Sabotage;
 use super::{Happening, Phase, Seen, World};
@@ -42,6 +42,8 @@ pub(super) struct Host {
     buffer: Vec<u8>,
     pub(super) scan_wanted: bool,
     pub(super) resurrected: Vec<(Key, u32)>,
+    /// The newest event of the present server that asks for an acknowledgement.
+    pub(super) newest: Option<EventId>,
 }
 
 /// What inotify tells.
@@ -70,7 +72,18 @@ impl Host {
             buffer: vec![0; READ],
             scan_wanted: false,
             resurrected: Vec::new(),
+            newest: None,
         }
+    }
+
+    /// Whether an event goes out for the first time; the server counts those that it repeats.
+    pub(super) fn is_first(&mut self, id: Option<EventId>) -> bool {
+        let Some(id) = id else { return true };
+        let first = self.newest.is_none_or(|newest| newest.next() == id);
+        if first {
+            self.newest = Some(id);
+        }
+        first
     }
 
     fn instance_of(&self, key: Key) -> Option<usize> {
@@ -118,12 +131,13 @@ impl World {
     pub(super) fn server_starts(&mut self) {
         let mut random = self.host.random.fork();
         let policy = Policy {
-            hostname: Hostname::new("compute-0"),
+            hostname: self.hostname.clone(),
             failure_threshold: self.host.threshold,
             ..Policy::default()
         };
         let core = GuestServer::new(policy, self.now, Box::new(move || random.u32(..)));
         self.host.core = Some(core);
+        self.host.newest = None;
         self.host.phase = Phase::Start;
         self.seen.push(Seen::ServerStarted);
         self.drain();

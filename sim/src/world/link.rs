@@ -14,7 +14,7 @@ pub struct Weather {
 }
 
 /// When the copies of one datagram arrive, counted from now.
-pub(super) fn transmit(weather: Weather, random: &mut fastrand::Rng) -> Vec<Duration> {
+pub(crate) fn transmit(weather: Weather, random: &mut fastrand::Rng) -> Vec<Duration> {
     let copies = match random.u32(..1000) {
         roll if roll < weather.lost => 0,
         roll if roll < weather.lost + weather.doubled => 2,

@@ -8,7 +8,8 @@
 //! - `guest`: one instance: channel, guest, truth;
 //! - `host`: drives the server's core as its shell does; `outputs` carries out what it wants;
 //! - `qemu`: what happens to machines and their files;
-//! - `agent`, `link`: the controller, and the network to it.
+//! - `agent`, `link`: the controller, and the network to it. In a [`Cloud`](crate::cloud::Cloud) both
+//!   are outside: the real core of guestAgent has several of these hosts.
 
 mod agent;
 mod guest;
@@ -27,11 +28,12 @@ use guest_client::core::Config;
 use guest_server::core::Counters;
 use protocol::InstanceId;
 use protocol::channel::{EventType, VoteResult};
-use protocol::datagram::{Command, Event};
+use protocol::datagram::{Command, Event, Hostname};
 
 pub use agent::{Agent, Known};
 pub use guest::{Habits, Instance, Truth};
 pub use link::Weather;
+pub(crate) use link::transmit;
 pub use queue::Queue;
 pub use sabotage::Sabotage;
 pub use seen::{Phase, Seen};
@@ -49,6 +51,7 @@ const HOST_UUID: &str = "00000000-0000-4000-8000-00000000aaaa";
 
 /// The world.
 pub struct World {
+    hostname: Hostname,
     begin: Instant,
     now: Instant,
     queue: Queue<Happening>,
@@ -56,6 +59,8 @@ pub struct World {
     numbers: HashMap<InstanceId, usize>,
     host: Host,
     agent: Agent,
+    /// What the server sends, where the agent is outside of this world.
+    outbox: Option<Vec<Box<[u8]>>>,
     /// Until then no guest runs, because the machine does not.
     frozen_until: Option<Instant>,
     /// How bad the network is.
@@ -104,17 +109,45 @@ impl World {
     /// A host where one guest of each of `configs` boots in the next seconds; its server forgives
     /// `threshold` consecutive misses.
     pub fn new(now: Instant, seed: u64, configs: Vec<Config>, threshold: u32) -> Self {
+        let mut world = Self::still(now, seed, configs, threshold);
+        world.begin();
+        world
+    }
+
+    /// One host of several: its agent is outside, and so is the network to it. Of the instances that
+    /// there are, those live here for which `lives_here` says so; the others may come.
+    pub fn of_cloud(
+        now: Instant,
+        seed: u64,
+        hostname: Hostname,
+        configs: Vec<Config>,
+        threshold: u32,
+        lives_here: impl Fn(usize) -> bool,
+    ) -> Self {
+        let mut world = Self::still(now, seed, configs, threshold);
+        (world.hostname, world.outbox) = (hostname, Some(Vec::new()));
+        world.begin();
+        for number in (0..world.instances.len()).filter(|number| !lives_here(*number)) {
+            world.quit_qemu(number, false);
+        }
+        world
+    }
+
+    /// Nothing has happened yet.
+    fn still(now: Instant, seed: u64, configs: Vec<Config>, threshold: u32) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let instances: Vec<Instance> = (configs.into_iter().enumerate())
             .map(|(number, config)| Instance::new(number, config, now, random.u64(..)))
             .collect();
         let numbers = instances.iter().enumerate().map(|(number, i)| (i.id, number)).collect();
-        let mut world = Self {
+        Self {
+            hostname: Hostname::new("compute-0"),
             begin: now,
             now,
             queue: Queue::default(),
             host: Host::new(random.u64(..), instances.len(), threshold),
             agent: Agent::new(instances.len()),
+            outbox: None,
             frozen_until: None,
             weather: Weather::default(),
             sabotage: None,
@@ -124,9 +157,7 @@ impl World {
             scratch: Vec::new(),
             instances,
             numbers,
-        };
-        world.begin();
-        world
+        }
     }
 
     fn begin(&mut self) {
@@ -135,7 +166,9 @@ impl World {
             self.act(number, Act::Reboot { down });
         }
         self.queue.put(self.now, Happening::ServerStarts);
-        self.queue.put(self.now + AUDIT, Happening::Audit);
+        if self.outbox.is_none() {
+            self.queue.put(self.now + AUDIT, Happening::Audit);
+        }
     }
 
     /// When the next thing happens.
@@ -243,9 +276,14 @@ impl World {
         self.command(&Command::ModifyHost { reporting: reporting.into() });
     }
 
-    /// Bytes that are no command reach the host.
-    pub fn disturb_host(&mut self, bytes: Vec<u8>) {
+    /// A datagram reaches the host, whatever is in it.
+    pub fn datagram(&mut self, bytes: &[u8]) {
         self.queue.put(self.now, Happening::ToHost(bytes.into()));
+    }
+
+    /// Takes what the server has sent to an agent outside.
+    pub fn take_sent(&mut self) -> Vec<Box<[u8]>> {
+        self.outbox.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     fn datagram_at_agent(&mut self, bytes: &[u8]) {

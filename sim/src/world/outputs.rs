@@ -4,7 +4,7 @@ use std::path::Path;
 
 use guest_server::core::{ConnectError, GuestServer, Input, Key, Output, instance_of};
 use protocol::channel::{ChallengeResponse, GuestMessage, Health, HostMessage, LogMsg};
-use protocol::datagram::Event;
+use protocol::datagram::{Event, EventId};
 
 use super::guest::Connected;
 use super::sabotage::Sabotage;
@@ -37,7 +37,8 @@ impl World {
             },
             Output::PauseReading(key) => self.pause_reading(key, true),
             Output::ResumeReading(key) => self.pause_reading(key, false),
-            Output::Report(_, event, _) => self.report(event),
+            Output::Report(_, event, id) if self.host.is_first(id) => self.report(event, id),
+            Output::Report(_, event, id) => self.tell_agent(&event, id),
             Output::Scan => self.host.scan_wanted = true,
             Output::Note { about, note, .. } => {
                 self.seen.push(Seen::Note { about: about.map(|(id, _)| id), note });
@@ -161,31 +162,39 @@ impl World {
         }
     }
 
-    fn report(&mut self, event: Event) {
+    fn report(&mut self, event: Event, id: Option<EventId>) {
         match (&event, self.sabotage) {
             (Event::Answer(_), Some(Sabotage::SwallowAnswers))
             | (Event::Loss { .. }, Some(Sabotage::SwallowLosses))
             | (Event::Stopped(_), Some(Sabotage::SwallowStops)) => return,
-            (Event::Answer(_), Some(Sabotage::RepeatAnswers)) => self.tell_agent(event.clone()),
+            (Event::Answer(_), Some(Sabotage::RepeatAnswers)) => self.say(event.clone(), id),
             (Event::Stopped(info), Some(Sabotage::ReportThoughOff)) if !info.reporting.is_on() => {
                 let (hostname, uuid) = (info.hostname.clone(), info.uuid);
-                self.tell_agent(event);
-                return self.tell_agent(Event::Loss { hostname, uuid });
+                self.say(event, id);
+                return self.say(Event::Loss { hostname, uuid }, id);
             }
             _ => {}
         }
-        self.tell_agent(event);
+        self.say(event, id);
+    }
+
+    fn say(&mut self, event: Event, id: Option<EventId>) {
+        self.tell_agent(&event, id);
+        let phase = self.host.phase;
+        self.seen.push(Seen::Report { event, phase, id });
     }
 
     /// As far as the network lets it through.
-    fn tell_agent(&mut self, event: Event) {
+    fn tell_agent(&mut self, event: &Event, id: Option<EventId>) {
         let mut bytes = Vec::new();
+        if let Some(outbox) = &mut self.outbox {
+            event.encode_marked(id, &mut bytes);
+            return outbox.push(bytes.into());
+        }
         event.encode(&mut bytes);
         for delay in link::transmit(self.weather, &mut self.random) {
             self.queue.put(self.now + delay, Happening::ToAgent(bytes.clone().into()));
         }
-        let phase = self.host.phase;
-        self.seen.push(Seen::Report { event, phase });
     }
 
     /// Answers a challenge in the place of a guest that cannot.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::host::Notice;
 use super::{Happening, World};
-use crate::channel::ConnectError;
+use crate::channel::{Channel, ConnectError};
 use crate::guest::Act;
 
 impl World {
@@ -104,5 +104,42 @@ impl World {
         if self.instances[number].intruder_waits {
             self.intrude(number);
         }
+    }
+}
+
+/// Migration: an instance goes from one host to another.
+impl World {
+    /// A QEMU is started that waits for the guest of another host.
+    pub fn await_migration(&mut self, number: usize) {
+        let instance = &mut self.instances[number];
+        instance.channel = Channel::incoming();
+        instance.made += 1;
+        instance.set_listening(self.now, true);
+        if self.notice(Notice::Appeared(number)) {
+            self.instances[number].set_announced(self.now);
+        }
+    }
+
+    /// The guest of `source` goes on here, in the middle of what it did. The QEMU that it leaves is
+    /// still there. `false` if no QEMU waits for it, or if no guest runs there.
+    pub fn receive_migration(&mut self, number: usize, source: &mut Self) -> bool {
+        let (here, there) = (&mut self.instances[number], &mut source.instances[number]);
+        if !there.channel.is_running()
+            || here.channel.receive_migration(&mut there.channel).is_err()
+        {
+            return false;
+        }
+        std::mem::swap(&mut here.guest, &mut there.guest);
+        std::mem::swap(&mut here.habits, &mut there.habits);
+        here.break_off(self.now);
+        there.break_off(self.now);
+        self.wake_guest(number, Duration::ZERO);
+        source.wake_guest(number, Duration::ZERO);
+        true
+    }
+
+    /// Whether a machine runs here, or at least its process.
+    pub fn has_qemu(&self, number: usize) -> bool {
+        self.instances[number].channel.file_exists()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use guest_server::core::Note;
 use protocol::InstanceId;
 use protocol::channel::{EventType, NotificationType};
-use protocol::datagram::{Command, Event};
+use protocol::datagram::{Command, Event, EventId};
 
 /// Something that an onlooker sees. Instances are numbered.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub enum Seen {
         event: Event,
         /// What it was doing.
         phase: Phase,
+        /// What an agent acknowledges; copies with the same id are not seen.
+        id: Option<EventId>,
     },
     /// The server sends a challenge.
     Challenge {

@@ -7,8 +7,8 @@ use guest_server::core::InstanceState;
 use super::{Checker, Verdict, violated};
 use crate::world::{Instance, World};
 
-/// Wake-ups that come late and answers under way.
-const SLACK: Duration = Duration::from_millis(30);
+/// Wake-ups that come late, by up to what the server does not call late, and answers under way.
+const SLACK: Duration = Duration::from_millis(230);
 /// The quick attempts to connect are over, on a sluggish host too; the next would be later.
 const AT_ONCE: Duration = Duration::from_secs(1);
 /// Longest wait before a connection is tried again, with its jitter and the quick attempts.
@@ -112,26 +112,43 @@ impl Checker {
 
     /// Nothing has gone wrong for as long as healing may take.
     pub(in super::super) fn all_has_healed(&mut self, world: &World) -> Verdict {
-        for (number, instance) in world.instances().iter().enumerate() {
+        for number in 0..world.instances().len() {
             let known = world.agent().instance(number);
-            let what = if !instance.is_connected() {
-                "it is not connected"
-            } else if !self.heartbeats(world, number) {
-                "it does not heartbeat"
-            } else if known.heartbeating != Some(true) {
-                "the agent does not know that it heartbeats"
-            } else if self.guests[number].reporting != Some(known.reporting) {
-                "the server does not report as the agent wants"
-            } else if self.guests[number].asks() {
-                "a vote or notification is still open"
-            } else {
-                continue;
-            };
-            return violated(number, format!("when faults stop everything heals: {what}"));
+            self.has_healed(world, number, known.reporting)?;
+            if known.heartbeating != Some(true) {
+                return not_healed(number, "the agent does not know that it heartbeats");
+            }
         }
         self.judged.healings += 1;
         Ok(())
     }
+
+    /// The same of one instance and its server, of which the agent wants it `reported` or not.
+    pub(in super::super) fn has_healed(
+        &self,
+        world: &World,
+        number: usize,
+        reported: bool,
+    ) -> Verdict {
+        if !world.instances()[number].is_connected() {
+            return not_healed(number, "it is not connected");
+        }
+        if !self.heartbeats(world, number) {
+            return not_healed(number, "it does not heartbeat");
+        }
+        if self.guests[number].reporting != Some(reported) {
+            return not_healed(number, "the server does not report as the agent wants");
+        }
+        if self.guests[number].asks() {
+            return not_healed(number, "a vote or notification is still open");
+        }
+        Ok(())
+    }
+}
+
+/// Something is still wrong with an instance at the end of a calm.
+pub(in super::super) fn not_healed(number: usize, what: &str) -> Verdict {
+    violated(number, format!("when faults stop everything heals: {what}"))
 }
 
 /// The client announces itself after this, even if it thinks for a while that it was late itself.

@@ -9,7 +9,7 @@
 
 mod bounds;
 mod cadence;
-mod heartbeat;
+pub(super) mod heartbeat;
 mod reports;
 mod requests;
 
@@ -63,6 +63,12 @@ pub struct Judged {
     pub ill_health: u64,
     /// Times that everything had healed.
     pub healings: u64,
+    /// Losses that reached the VIM.
+    pub alarms: u64,
+    /// Answers of guests that reached the VIM.
+    pub vim_answers: u64,
+    /// Statuses that reached the VIM.
+    pub statuses: u64,
 }
 
 /// What was seen of the host.
@@ -105,7 +111,7 @@ struct Watched {
     reports_since: Option<Instant>,
 }
 
-fn violated(number: usize, sentence: String) -> Verdict {
+pub(super) fn violated(number: usize, sentence: String) -> Verdict {
     Err(Violation { number: Some(number), sentence })
 }
 
@@ -143,7 +149,7 @@ impl Checker {
                 self.note_reporting(now);
                 Ok(())
             }
-            Seen::Report { event, phase } => self.report(world, event, *phase),
+            Seen::Report { event, phase, .. } => self.report(world, event, *phase),
             Seen::Acknowledged { number } => {
                 let guest = &mut self.guests[*number];
                 guest.cadence.begin();

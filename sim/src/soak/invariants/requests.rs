@@ -90,10 +90,11 @@ impl Checker {
             && truth.habits.is_some_and(long_ago)
             && self.host.late.is_none_or(long_ago)
             && instance.habits().late.is_zero();
-        let expected = match instance.habits().votes {
-            Votes::Agree => VoteResult::Accept,
-            Votes::Reject => VoteResult::Reject,
-            Votes::Ignore => VoteResult::Timeout,
+        let habits = instance.habits();
+        let expected = match (habits.votes, habits.app_votes) {
+            (Votes::Reject, _) | (_, Votes::Reject) => VoteResult::Reject,
+            (Votes::Ignore, _) => VoteResult::Timeout,
+            (Votes::Agree, _) => VoteResult::Accept,
         };
         if undisturbed && answer.vote != expected {
             return violated(
