@@ -5,8 +5,14 @@
 //! a broken run. Whatever a test started is gone when the test is.
 
 mod agent;
+mod debian;
+mod host;
+pub mod init;
+pub mod lsb;
 mod process;
 mod scratch;
+mod service;
+pub mod services;
 mod whole;
 
 use std::time::{Duration, Instant};
@@ -14,8 +20,11 @@ use std::time::{Duration, Instant};
 use rustix::event::{Timespec, poll};
 
 pub use agent::Agent;
+pub use debian::{Debian, Outcome};
+pub use host::ChannelHost;
 pub use process::{Ending, Process, binary, mentioning};
 pub use scratch::Scratch;
+pub use service::{SHELLS, Said, Service};
 pub use whole::{WholeLoop, guest_agent};
 
 use agent::guest_server;

@@ -33,7 +33,8 @@ impl Host {
         std::fs::write(&config, "HB_INTERVAL=400\n").expect("a file");
         let mut command = Command::new(binary("guest-client"));
         command.arg("--device").arg(self.qemus.device_path(0).expect("a device folder"));
-        command.args(["--name", "guest", "--log-level", "warn"]).arg("--config").arg(config);
+        command.args(["--name", "guest", "--log-level", "warn", "--api-socket", "none"]);
+        command.arg("--config").arg(config);
         let client = Process::start(&mut command);
         let event = self.agent.event();
         assert!(matches!(&event, Event::Running(info) if info.uuid == uuid), "{event:?}");
