@@ -1,8 +1,8 @@
 //! `guest-sim bench`: the real daemons as whole processes, measured from outside.
 //!
-//! guestAgent's measurements are in [`controller`]. Each of guestServer's starts a daemon of its own on a temporary directory, fake channels in this
-//! process, and a fake agent; all end with the measurement. CPU time is the kernel's count for the
-//! daemon's threads, memory its resident set.
+//! guestAgent's measurements are in `controller`. Each of guestServer's starts a daemon of its own
+//! on a temporary directory, fake channels in this process, and a fake agent; all end with the
+//! measurement. CPU time is the kernel's count for the daemon's threads, memory its resident set.
 
 mod agent;
 mod controller;
