@@ -14,6 +14,8 @@ SYSTEMD=/run/systemd/system
 
 PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
+# Everybody may ask for the status, whoever starts it.
+umask 022
 
 # The statuses of the LSB.
 USAGE=2

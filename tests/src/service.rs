@@ -118,9 +118,11 @@ impl Service {
         path
     }
 
-    /// Lets everybody look into the folder and the one of the pid file.
+    /// Lets everybody look into the folder and those in it, and read the settings.
     pub fn open_to_all(&self) {
-        for folder in [Some(self.folder()), self.pid_file().parent()].into_iter().flatten() {
+        let inside = std::fs::read_dir(self.folder()).expect("it is our folder");
+        let inside = inside.map(|entry| entry.expect("it can be read").path());
+        for folder in inside.filter(|path| path.is_dir()).chain([self.folder().to_owned()]) {
             let all = std::fs::Permissions::from_mode(0o755);
             std::fs::set_permissions(folder, all).expect("it is our folder");
         }

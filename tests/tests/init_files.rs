@@ -17,7 +17,7 @@ fn openrc_runs_the_script() {
         };
         assert_eq!(shell[shell.len() - 2], script.to_string_lossy());
         let wrapped = format!("#!/bin/sh\nexec {}\n", shell.join(" "));
-        let wrapped = guest.program("heartbeat_init", &wrapped);
+        let wrapped = guest.program("wrapped", &wrapped);
         let service = init_file("guest-client.openrc");
         let does = |action| {
             let service = service.to_str().expect("a path in UTF-8");

@@ -1,8 +1,8 @@
 //! mtce-guest-agent on a controller.
 
 use crate::debian::{
-    bare, bring, everything, install, install_command, is_installed_as_described, made_of_scripts,
-    purges_to,
+    bare, bring, bring_newer, everything, install, install_command, is_installed_as_described,
+    made_of_scripts, purges_to,
 };
 
 const PACKAGE: &str = "mtce-guest-agent";
@@ -44,6 +44,13 @@ fn the_service_manager_finds_an_ocf_agent_that_starts_asks_and_stops_it() {
         ocf(action).succeeds();
     }
     assert!(debian.read("/run/guestAgent.info").starts_with("ok\n"));
+    // An upgrade leaves it to the service manager, who still knows it.
+    let pid = debian.read("/run/guestAgent.pid");
+    let newer = bring_newer(&debian, PACKAGE, "etc/mtc/guestAgent.ini", "; a new line");
+    let said = debian.run(&install_command(&newer)).succeeds();
+    assert!(said.contains("until the service manager restarts it"), "{said}");
+    assert_eq!(debian.read("/run/guestAgent.pid"), pid);
+    ocf("monitor").succeeds();
     ocf("stop").succeeds();
     assert_eq!(ocf("monitor").status, 7);
     assert!(ocf("meta-data").succeeds().contains("<resource-agent name=\"guestAgent\""));

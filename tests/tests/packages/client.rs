@@ -32,6 +32,10 @@ fn a_guest_with_a_port_heartbeats_with_the_server_of_the_other_package() {
         debian.run("kill -USR1 $(cat /run/guestServer.pid)");
         debian.read("/run/guestServer.info").contains(" heartbeating ")
     });
+    let first = debian.read("/run/guest-client.pid");
+    let newer = bring_newer(&debian, PACKAGE, &CONF[1..], "# a new line");
+    debian.run(&install_command(&newer)).succeeds();
+    assert_ne!(debian.read("/run/guest-client.pid"), first, "it is the new one");
     debian.run(&format!("{INIT} stop")).succeeds();
     assert!(!debian.has("/run/guest-client.pid"));
 
@@ -95,8 +99,7 @@ fn an_upgrade_keeps_the_settings_and_scripts_of_the_guest() {
     install(&debian, PACKAGE);
     let conf = debian.read(CONF) + "HB_INTERVAL=2000\n";
     debian.write(CONF, &conf);
-    let changed = "etc/guest-client/heartbeat/guest_heartbeat.conf";
-    let newer = bring_newer(&debian, PACKAGE, changed, "# a new line");
+    let newer = bring_newer(&debian, PACKAGE, &CONF[1..], "# a new line");
     debian.run(&install_command(&newer)).succeeds();
     assert_eq!(debian.read(CONF), conf);
     purges_to(&debian, PACKAGE, &before);
